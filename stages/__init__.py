@@ -1,0 +1,50 @@
+"""What every stage of the pipeline shares: how it is started, and how it ends."""
+
+import ctypes
+import inspect
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from tabnet.params import Params, load
+
+PARAMS = "params.yaml"
+PR_SET_PDEATHSIG = 1
+
+
+def run(main: Callable[..., None]) -> None:
+    """Calls `main(params, *argv)`; a person's mistake is one line and exit status 1."""
+    _die_with_parent()
+    try:
+        params = load(PARAMS)
+        main(params, *_arguments(main, sys.argv[1:], params))
+    except (ValueError, OSError) as error:
+        sys.exit(" ".join(str(error).split()) or type(error).__name__)
+
+
+def _arguments(main: Callable[..., None], arguments: list[str], params: Params) -> list[str]:
+    names = list(inspect.signature(main).parameters)[1:]
+    if len(arguments) != len(names):
+        raise ValueError(
+            f"{main.__module__}: must have {len(names)} arguments ({', '.join(names)}),"
+            f" however: {len(arguments)}"
+        )
+    for name, argument in zip(names, arguments, strict=True):
+        if name == "dataset" and argument not in params.datasets:
+            allowed = ", ".join(params.datasets)
+            raise ValueError(f"the data set must be one of {allowed}, however: {argument!r}")
+    return arguments
+
+
+def _die_with_parent() -> None:
+    """Asks Linux to kill this process when the one that started it dies.
+
+    A killed `dvc` would else leave a stage behind, which writes where the next one writes.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it died before the kernel knew
+        os.kill(os.getpid(), signal.SIGKILL)

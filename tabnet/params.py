@@ -1,0 +1,279 @@
+"""The sections of params.yaml as frozen models: the one place that says what is valid."""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from tabnet.datasets import DATASETS
+from tabnet.plain_yaml import parse, show
+
+# Above these a value is a slip of the finger, and would exhaust the memory or never end.
+MAX_ROWS = 10**9
+MAX_BATCH = 10**6
+MAX_WIDTH = 1024
+MAX_DEPTH = 64
+MAX_SEEDS = 1000
+MAX_EPOCHS = 10**6
+MAX_THREADS = 1024
+MAX_SEED = 2**32 - 1
+
+# What `report.sort_by` may name beside a feature.
+SORT_KEYS = ("row", "label", "prediction", "agreement")
+
+T = TypeVar("T")
+
+
+def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise ValueError("must have at least one entry, however: []")
+    for value in values:
+        if values.count(value) > 1:
+            raise ValueError(f"must have no entry twice, however: {show(value)} is repeated")
+    return values
+
+
+def _few(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    if len(seeds) > MAX_SEEDS:
+        raise ValueError(f"must have at most {MAX_SEEDS} entries, however: {len(seeds)}")
+    return seeds
+
+
+def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if name not in DATASETS:
+            raise ValueError(f"must name data sets ({_join(DATASETS)}), however: {show(name)}")
+    return names
+
+
+def _seed_or_auto(value: object) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    raise ValueError(f"must be auto or one of train.seeds, however: {show(value)}")
+
+
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
+Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
+Layers = Annotated[int, Field(ge=0, le=MAX_DEPTH)]
+Share = Annotated[float, Field(gt=0, le=1)]
+# A list in the file, a tuple here: the outer check is lax, that of the entries is not.
+Names = Annotated[
+    tuple[str, ...], Field(strict=False), AfterValidator(_known), AfterValidator(_distinct)
+]
+Seeds = Annotated[
+    tuple[Seed, ...], Field(strict=False), AfterValidator(_few), AfterValidator(_distinct)
+]
+
+
+class Section(BaseModel):
+    """A section: frozen, of known keys, `3` is no `"3"` and no `true`, numbers are finite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Generate(Section):
+    """How the data sets are drawn."""
+
+    seed: Seed = 1
+    train_rows: Rows = 5000
+    test_rows: Rows = 5000
+
+
+class Model(Section):
+    """TabNet's architecture, in the paper's symbols (arXiv 1908.07442, section 3)."""
+
+    n_d: Width = 8
+    n_a: Width = 8
+    n_steps: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 3
+    gamma: Annotated[float, Field(ge=1)] = 1.3
+    n_independent: Layers = 2
+    n_shared: Layers = 2
+    virtual_batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 128
+    momentum: Share = 0.02
+    mask_type: Literal["sparsemax", "entmax15"] = "sparsemax"
+
+    @model_validator(mode="after")
+    def _has_layers(self) -> Self:
+        if self.n_independent + self.n_shared < 1:
+            raise ValueError("must have n_independent + n_shared of at least 1, however: 0")
+        return self
+
+
+class Train(Section):
+    """How the models are trained, one a seed, all together."""
+
+    seeds: Seeds = tuple(range(1, 11))
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 60
+    batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 256
+    learning_rate: Annotated[float, Field(gt=0)] = 0.02
+    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    lambda_sparse: Annotated[float, Field(ge=0)] = 0.01
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1
+    checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10
+
+
+class Explain(Section):
+    """Which rows are explained, and whose aggregate and step masks are shown."""
+
+    split: Literal["test", "train"] = "test"
+    batch_rows: Annotated[int, Field(ge=1, le=MAX_BATCH)] = 8192
+    seed: Annotated[int | Literal["auto"], PlainValidator(_seed_or_auto)] = "auto"
+
+
+class Evaluate(Section):
+    """When a mask cell counts as selected."""
+
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 1e-6
+
+
+class Quantile(Section):
+    """The quantiles of the mask cells at which the colours are clipped."""
+
+    aggregate: Share = 0.995
+    steps: Share = 0.995
+
+
+class Report(Section):
+    """How the reports are drawn."""
+
+    quantile: Quantile = Quantile()
+    sort_by: Mapping[str, str] = {"syn2": "row", "syn4": "V10"}
+
+    @model_validator(mode="after")
+    def _sorts_by_columns(self) -> Self:
+        for name, key in self.sort_by.items():
+            if name not in DATASETS:
+                raise ValueError(
+                    f".sort_by must name data sets ({_join(DATASETS)}), however: {show(name)}"
+                )
+            allowed = (*SORT_KEYS, *DATASETS[name].features)
+            if key not in allowed:
+                raise ValueError(
+                    f".sort_by.{name} must be one of {_join(allowed)}, however: {show(key)}"
+                )
+        return self
+
+
+class Params(Section):
+    """The whole of params.yaml; `Params()` has the defaults of the file."""
+
+    datasets: Names = ("syn2", "syn4")
+    generate: Generate = Generate()
+    model: Model = Model()
+    train: Train = Train()
+    explain: Explain = Explain()
+    evaluate: Evaluate = Evaluate()
+    report: Report = Report()
+
+    @model_validator(mode="after")
+    def _shows_a_trained_seed(self) -> Self:
+        if self.explain.seed != "auto" and self.explain.seed not in self.train.seeds:
+            raise ValueError(
+                f"explain.seed must be auto or one of train.seeds ({_join(self.train.seeds)}),"
+                f" however: {self.explain.seed}"
+            )
+        return self
+
+
+def load(path: str | os.PathLike[str]) -> Params:
+    """The validated parameters of a YAML file.
+
+    A key that the file leaves out has its default; a section that it leaves out is an error,
+    since the pipeline tracks whole sections.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: the first problem, in one line that names key, requirement and value.
+    """
+    data = parse(path)
+    try:
+        params = Params.model_validate(data)
+    except ValidationError as error:
+        first, *others = error.errors(include_url=False)
+        more = f" (and {len(others)} more)" if others else ""
+        raise ValueError(f"{path}: {_problem(first)}{more}") from None
+    for section in Params.model_fields:
+        if section not in data:
+            raise ValueError(f"{path}: must have the section {section}, however: it is missing")
+    return params
+
+
+_REQUIREMENTS = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than": "greater than {gt:g}",
+    "greater_than_equal": "at least {ge:.10g}",
+    "int_type": "a whole number",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:.10g}",
+    "literal_error": "one of {expected}",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "string_type": "a string",
+    "tuple_type": "a list",
+}
+
+
+def _problem(error: ErrorDetails) -> str:
+    name = _dotted(error["loc"])
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "value_error":
+        text = str(context["error"])
+        return f"{name}{'' if text.startswith('.') or not name else ' '}{text}"
+    if kind == "extra_forbidden":
+        return f"{name} is not a known key{_suggestion(error['loc'])}"
+    if kind == "invalid_key":
+        return f"{name} must be a string to be a key"
+    if kind == "literal_error":
+        context = {"expected": str(context["expected"]).replace("'", "").replace(" or ", ", ")}
+    requirement = _REQUIREMENTS.get(kind, error["msg"]).format(**context)
+    return f"{name} must be {requirement}, however: {show(error['input'])}"
+
+
+def _suggestion(loc: tuple[int | str, ...]) -> str:
+    *parents, key = loc
+    model: type[BaseModel] = Params
+    for parent in parents:
+        inner = model.model_fields[str(parent)].annotation
+        assert isinstance(inner, type) and issubclass(inner, BaseModel)
+        model = inner
+    close = difflib.get_close_matches(str(key), model.model_fields, n=1)
+    if close:
+        return f", did you mean {_dotted((*parents, close[0]))}?"
+    return f", the keys here are {_join(model.model_fields)}"
+
+
+def _dotted(loc: tuple[int | str, ...]) -> str:
+    return "".join(_parts(loc)).removeprefix(".")
+
+
+def _parts(loc: tuple[int | str, ...]) -> Iterator[str]:
+    for part in loc:
+        if isinstance(part, int):
+            yield f"[{part}]"
+        else:
+            yield f".{part}" if part.isidentifier() else f".{show(part)}"
+
+
+def _join(values: object) -> str:
+    assert isinstance(values, (tuple, Mapping))
+    shown = [str(value) for value in values]
+    return ", ".join(shown if len(shown) <= 20 else [*shown[:20], "..."])
