@@ -1,0 +1,181 @@
+"""Explanation: which features TabNet used for each row, seed by seed and over all seeds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import ArrayLike, NDArray
+
+from tabnet import device
+from tabnet.device import Device
+from tabnet.train import finite_rows
+from tabnet.weights import Fitted
+
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SeedMasks:
+    """Every seed's aggregate masks and predictions for B rows.
+
+    `aggregate`: K x B x D, each row on the simplex (or all 0, where no step contributes);
+    `total`: K x B, what `aggregate` was divided by; `probability`: K x B x C.
+    """
+
+    aggregate: Floats
+    total: Floats
+    probability: Floats
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The masks and predictions of B rows by K seeds.
+
+    `consensus` B x D; `agreement` B; `probability` B x C, the mean over seeds; `seeds` K of each
+    seed's own; `shown`, the seed whose step masks are in `steps` (S x B x D): by default the
+    representative one, whose aggregate masks are nearest to the consensus.
+    """
+
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    seeds: tuple[int, ...]
+    consensus: Floats
+    agreement: Floats
+    probability: Floats
+    by_seed: SeedMasks
+    shown: int
+    steps: Floats
+
+
+class Explainer:
+    """A trained model, ready to explain batches of rows without an autograd graph."""
+
+    def __init__(self, fitted: Fitted, *, device: torch.device | str = "cpu") -> None:
+        self.seeds = fitted.seeds
+        self.device = torch.device(device)
+        self.network = fitted.network().to(self.device)
+
+    def _rows(self, x: Floats) -> torch.Tensor:
+        rows = torch.from_numpy(x).to(self.device)
+        return rows[:, None].expand(-1, len(self.seeds), -1)  # B x K x D, without a copy
+
+    @torch.inference_mode()
+    def seed_masks(self, x: Floats) -> SeedMasks:
+        """Aggregate masks and predictions of all seeds for the rows `x` (B x D).
+
+        aggregate[b] = sum over steps of eta[b, s] * M[b, s], eta[b, s] = sum over channels of
+        ReLU(d[b, s]); divided by its row's sum. Source: TabNet, section 3.5, "Interpretability".
+        """
+        decision = aggregate = torch.zeros((), device=self.device)
+        for step in self.network.steps(self._rows(x)):
+            decision = decision + step.decision
+            aggregate = aggregate + step.decision.sum(-1, keepdim=True) * step.mask
+        probability = self.network.logits(decision).softmax(-1)
+        mask, total = normalise(_seeds_first(aggregate))
+        return SeedMasks(mask, total, _seeds_first(probability))
+
+    @torch.inference_mode()
+    def step_masks(self, x: Floats) -> Floats:
+        """The masks of every decision step of a model of one seed, S x B x D."""
+        assert len(self.seeds) == 1
+        steps = self.network.steps(self._rows(x))
+        return np.stack([step.mask[:, 0].cpu().numpy() for step in steps])
+
+
+def _seeds_first(values: torch.Tensor) -> Floats:
+    return values.transpose(0, 1).contiguous().cpu().numpy()
+
+
+def normalise(mask: Floats) -> tuple[Floats, Floats]:
+    """Divide each row of a mask (... x D) by its sum; also the sums (...). A row of 0 stays 0."""
+    total = mask.sum(-1, keepdims=True)
+    normalised = np.divide(mask, total, out=np.zeros_like(mask), where=total > 0)
+    return normalised, total[..., 0]
+
+
+def consensus(aggregate: Floats) -> Floats:
+    """The elementwise median over seeds of the aggregate masks (K x B x D -> B x D), normalised.
+
+    A seed's masks carry that seed's noise, and so does a mean over seeds; what fewer than half of
+    the seeds select, the median drops. The consensus of one seed is that seed's mask.
+    """
+    return normalise(np.median(aggregate, axis=0))[0]
+
+
+def distance(aggregate: Floats, consensus: Floats) -> Floats:
+    """Total variation distance of each seed's mask to the consensus, K x B, in [0, 1].
+
+    Half the sum of absolute differences, for rows that are distributions.
+    """
+    return np.asarray(np.abs(aggregate - consensus).sum(-1) / 2)
+
+
+def explain(
+    fitted: Fitted,
+    x: pd.DataFrame | ArrayLike,
+    *,
+    batch_rows: int = 8192,
+    seed: int | Literal["auto"] = "auto",
+    device_name: Device = "cpu",
+) -> Explanation:
+    """Explain rows: masks by step, by seed and in consensus, and predictions.
+
+    `x`: B x D finite numbers; a DataFrame must have the model's features, by name, and may have
+    more. `batch_rows` rows are computed at a time. `seed` is the one whose step masks are wanted.
+
+    Raises ValueError for columns that are not the model's, or a seed that was not trained.
+    """
+    rows = model_rows(fitted, x)
+    if seed != "auto":
+        fitted.only(seed)
+    where = device.resolve(device_name)
+    batches = [rows[i : i + batch_rows] for i in range(0, len(rows), batch_rows)] or [rows]
+    explainer = Explainer(fitted, device=where)
+    by_seed = _concatenate([explainer.seed_masks(batch) for batch in batches])
+    middle = consensus(by_seed.aggregate)
+    distances = distance(by_seed.aggregate, middle)
+    shown = representative(fitted.seeds, distances.sum(1)) if seed == "auto" else seed
+    steps = Explainer(fitted.only(shown), device=where)
+    return Explanation(
+        features=fitted.features,
+        classes=fitted.classes,
+        seeds=fitted.seeds,
+        consensus=middle,
+        agreement=1 - distances.mean(0),
+        probability=by_seed.probability.mean(0),
+        by_seed=by_seed,
+        shown=shown,
+        steps=np.concatenate([steps.step_masks(batch) for batch in batches], axis=1),
+    )
+
+
+def representative(seeds: Sequence[int], distances: Floats) -> int:
+    """The seed with the smallest distance to the consensus; the first of equals."""
+    return seeds[int(np.argmin(distances))]
+
+
+def model_rows(fitted: Fitted, x: pd.DataFrame | ArrayLike) -> Floats:
+    """`x` as the float32 rows that the model takes: its features, in its order."""
+    if isinstance(x, pd.DataFrame):
+        x = x.rename(columns=str)
+        if missing := [name for name in fitted.features if name not in x.columns]:
+            raise ValueError(f"x must have the model's columns, however: {missing[0]} is missing")
+        x = x[list(fitted.features)]
+    rows = finite_rows(x)
+    if rows.shape[1] != len(fitted.features):
+        raise ValueError(
+            f"x must have the model's {len(fitted.features)} columns, however: {rows.shape[1]}"
+        )
+    return rows
+
+
+def _concatenate(parts: Sequence[SeedMasks]) -> SeedMasks:
+    return SeedMasks(
+        *(
+            np.concatenate([getattr(part, name) for part in parts], axis=1)
+            for name in ("aggregate", "total", "probability")
+        )
+    )

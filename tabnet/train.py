@@ -1,0 +1,200 @@
+"""Training: K seeds in one loop, each with its own start, order of rows and clipping."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from tabnet import device
+from tabnet.checkpoint import Checkpoint
+from tabnet.engine import Losses, TorchEngine
+from tabnet.model import initialise
+from tabnet.params import Model, Train
+from tabnet.weights import Fitted, empty_network
+
+Schedule = Literal["one_cycle", "cosine", "constant"]
+Progress = Callable[[int, Losses], None]
+
+
+def batch_slices(rows: int, batch_size: int) -> list[slice]:
+    """The batches of an epoch, the last smaller one included, none of a single row.
+
+    One row has no variance to normalise by: one left over joins the batch before it.
+
+    >>> batch_slices(5, 2)
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    stops = [*range(batch_size, rows, batch_size), rows]
+    if len(stops) > 1 and stops[-1] - stops[-2] == 1:
+        del stops[-2]
+    return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+
+
+def row_order(seeds: Sequence[int], epoch: int, rows: int) -> NDArray[np.int64]:
+    """The order in which each seed sees the rows in an epoch: N x K, a permutation a column.
+
+    A stream of its own for every seed and epoch: a run that is resumed needs no generator's state.
+    """
+    streams = [np.random.SeedSequence(seed, spawn_key=(1, epoch)) for seed in seeds]
+    return np.stack([np.random.default_rng(s).permutation(rows) for s in streams], 1)
+
+
+def learning_rate(schedule: Schedule, fraction: float) -> float:
+    """The learning rate at `fraction` of the run (0 to 1), in units of the highest.
+
+    `one_cycle` rises by half a cosine from 1/25 to 1 in the first 30 %, then falls to 4e-6 (Smith
+    and Topin 2017, "Super-convergence", with torch's defaults); `cosine` falls from 1 to 0.
+
+    >>> [round(learning_rate("one_cycle", f), 4) for f in (0, 0.3, 1)]
+    [0.04, 1.0, 0.0]
+    """
+    if schedule == "constant":
+        return 1.0
+    if schedule == "cosine":
+        return _cosine(1.0, 0.0, fraction)
+    start, end, warm_up = 1 / 25, 1 / 25 / 1e4, 0.3
+    if fraction < warm_up:
+        return _cosine(start, 1.0, fraction / warm_up)
+    return _cosine(1.0, end, (fraction - warm_up) / (1 - warm_up))
+
+
+def _cosine(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2
+
+
+def fit(
+    x: pd.DataFrame | ArrayLike,
+    y: pd.Series | ArrayLike,
+    *,
+    model: Model | None = None,
+    train: Train | None = None,
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+) -> tuple[Fitted, pd.DataFrame]:
+    """Train one TabNet for each of `train.seeds`, all together.
+
+    `x`: B x D numbers, finite; a DataFrame's column names become the features' names. `y`: B
+    labels of two or more classes, sorted into the order of the logits. `progress` is called after
+    every epoch with its number, from 1, and its losses (K x 2). With a `checkpoint`, training goes
+    on from it if it holds one, and writes it every `train.checkpoint_every` epochs.
+
+    Returns the model, and the history: a row for each epoch and seed with `epoch`, `seed`, `loss`
+    (cross entropy) and `sparsity` (mask entropy), each the mean over the epoch's rows.
+
+    Raises ValueError for data that cannot be trained on, a device that the machine lacks, or a loss
+    that is no longer finite.
+
+    >>> rows = np.random.default_rng(0).standard_normal((64, 3))
+    >>> fitted, history = fit(rows, rows[:, 0] > 0, train=Train(seeds=(1, 2), epochs=3))
+    >>> fitted.classes, fitted.seeds, len(history)
+    (('False', 'True'), (1, 2), 6)
+    """
+    model, train = model or Model(), train or Train()
+    features = feature_names(x)
+    rows = finite_rows(x)
+    classes, labels = _classes(y, len(rows))
+    network = empty_network(model, features, classes, train.seeds)
+    initialise(network, train.seeds)
+    with device.threads(train.threads):
+        engine = TorchEngine(
+            network, rows, labels, train=train, device=device.resolve(train.device)
+        )
+        history = _loop(engine, len(rows), train=train, progress=progress, checkpoint=checkpoint)
+        weights = engine.weights()
+    return Fitted(model, features, classes, train.seeds, weights), _history(train.seeds, history)
+
+
+def _loop(
+    engine: TorchEngine,
+    rows: int,
+    *,
+    train: Train,
+    progress: Progress | None,
+    checkpoint: Checkpoint | None,
+) -> list[Losses]:
+    """All epochs; each epoch's losses (K x 2)."""
+    batches = batch_slices(rows, train.batch_size)
+    last = max(1, train.epochs * len(batches) - 1)
+    history: list[Losses] = []
+    if checkpoint and (saved := checkpoint.load()):
+        state, history = saved
+        engine.restore(state)
+    for epoch in range(len(history), train.epochs):
+        order = row_order(train.seeds, epoch, rows)
+        total = np.zeros((len(train.seeds), 2))
+        for i, batch in enumerate(batches, start=epoch * len(batches)):
+            rate = train.learning_rate * learning_rate(train.schedule, i / last)
+            total += engine.iterate(order[batch], rate) * (batch.stop - batch.start)
+        history.append(total / rows)
+        _check_finite(history[-1], epoch + 1, train.seeds)
+        if progress:
+            progress(epoch + 1, history[-1])
+        if checkpoint and (epoch + 1) % train.checkpoint_every == 0 and epoch + 1 < train.epochs:
+            checkpoint.save(engine.state(), history)
+    return history
+
+
+def _check_finite(losses: Losses, epoch: int, seeds: Sequence[int]) -> None:
+    for seed, loss in zip(seeds, losses.sum(1), strict=True):
+        if not math.isfinite(loss):
+            raise ValueError(
+                f"the loss must stay finite, however: {loss} for seed {seed} in epoch {epoch}; "
+                "try a lower train.learning_rate or train.clip_norm"
+            )
+
+
+def _history(seeds: Sequence[int], history: Sequence[Losses]) -> pd.DataFrame:
+    losses = np.stack(history)  # epochs x K x 2
+    return pd.DataFrame(
+        {
+            "epoch": np.repeat(np.arange(1, len(losses) + 1), len(seeds)),
+            "seed": np.tile(np.array(seeds), len(losses)),
+            "loss": losses[..., 0].ravel(),
+            "sparsity": losses[..., 1].ravel(),
+        }
+    )
+
+
+def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
+    """A DataFrame's column names as text; `x1` .. `xD` for an array."""
+    if isinstance(x, pd.DataFrame):
+        names = tuple(map(str, x.columns))
+        if len(set(names)) < len(names):
+            raise ValueError("x must have a different name for each column, however: some repeat")
+        return names
+    return tuple(f"x{d}" for d in range(1, np.asarray(x).shape[-1] + 1))
+
+
+def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
+    """`x` as a B x D float32 array; ValueError unless it is a table of finite numbers."""
+    try:
+        rows = np.ascontiguousarray(x, dtype=np.float32)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"x must hold numbers only, however: {error}") from None
+    if rows.ndim != 2 or rows.shape[1] == 0:
+        raise ValueError(f"x must be rows x features, however: an array of shape {rows.shape}")
+    if not np.isfinite(rows).all():
+        row, column = np.argwhere(~np.isfinite(rows))[0]
+        raise ValueError(
+            f"x must be finite, however: {rows[row, column]} in row {row}, column {column}"
+        )
+    return rows
+
+
+def _classes(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    labels = np.asarray(y)
+    if labels.shape != (rows,):
+        raise ValueError(
+            f"y must be one label for each of {rows} rows, however: shape {labels.shape}"
+        )
+    if rows < 2:
+        raise ValueError(f"training needs at least 2 rows, however: {rows}")
+    if pd.isna(labels).any():
+        raise ValueError("y must have a label for every row, however: some are missing")
+    classes, index = np.unique(labels, return_inverse=True)
+    if len(classes) < 2:
+        raise ValueError(f"y must have at least 2 classes, however: only {classes[0]}")
+    return tuple(map(str, classes.tolist())), index.astype(np.int64)

@@ -1,0 +1,137 @@
+"""Trained models: what they consist of, and `model.safetensors`, which holds all of their seeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import numpy as safetensors_numpy
+
+from tabnet import tables
+from tabnet.model import TabNet
+from tabnet.params import Model
+
+FORMAT = 1
+# Several keys would be written in an order that changes from run to run: everything is in one.
+METADATA_KEY = "tabnet"
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Trained TabNets, one a seed.
+
+    `weights` maps the names of `TabNet.state_dict` to float32 arrays with a leading K = len(seeds);
+    `classes` are the labels as text, in the order of the logits' last dimension.
+    """
+
+    model: Model
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    seeds: tuple[int, ...]
+    weights: Mapping[str, NDArray[np.float32]]
+
+    def only(self, seed: int) -> "Fitted":
+        """The same model with one of its seeds (K = 1). Raises ValueError if it was not trained."""
+        if seed not in self.seeds:
+            raise ValueError(f"seed must be one of {list(self.seeds)}, however: {seed}")
+        k = self.seeds.index(seed)
+        weights = {name: array[k : k + 1] for name, array in self.weights.items()}
+        return replace(self, seeds=(seed,), weights=weights)
+
+    def network(self) -> TabNet:
+        """The torch module with these weights, on the CPU, in evaluation mode."""
+        network = empty_network(self.model, self.features, self.classes, self.seeds)
+        network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in self.weights.items()})
+        return network.eval()
+
+
+class _Config(BaseModel):
+    """What the file says about itself, beside its tensors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format: int
+    model: Model
+    features: tuple[str, ...]
+    classes: tuple[str, ...]
+    seeds: tuple[int, ...]
+
+
+def empty_network(
+    model: Model, features: tuple[str, ...], classes: tuple[str, ...], seeds: tuple[int, ...]
+) -> TabNet:
+    """A TabNet of the sizes that these names imply, its weights not yet drawn or loaded."""
+    return TabNet(model, n_features=len(features), n_classes=len(classes), n_seeds=len(seeds))
+
+
+def save(fitted: Fitted, path: Path | str) -> None:
+    """Write a model file; the same model always gives the same bytes."""
+    config = _Config(
+        format=FORMAT,
+        model=fitted.model,
+        features=fitted.features,
+        classes=fitted.classes,
+        seeds=fitted.seeds,
+    )
+    weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights.items()}
+    metadata = {METADATA_KEY: config.model_dump_json()}
+    tables.write_bytes(Path(path), safetensors_numpy.save(weights, metadata))
+
+
+def load(path: Path | str) -> Fitted:
+    """Read a model file.
+
+    Raises OSError or ValueError, each with one line that names the file, if it is missing,
+    truncated, not a model of this project, or if its tensors are not those of its configuration.
+    """
+    path = Path(path)
+    try:
+        with safetensors.safe_open(path, framework="numpy") as file:
+            metadata = file.metadata() or {}
+            weights = {name: file.get_tensor(name) for name in sorted(file.keys())}
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{path} must be a model file, however: no such file") from None
+    except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ValueError(f"{path} must be a whole safetensors file, however: {error}") from None
+    config = _config(path, metadata)
+    fitted = Fitted(config.model, config.features, config.classes, config.seeds, weights)
+    _check_shapes(path, fitted)
+    return fitted
+
+
+def _config(path: Path, metadata: Mapping[str, str]) -> _Config:
+    try:
+        config = _Config.model_validate_json(metadata.get(METADATA_KEY, ""))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise ValueError(
+            f"{path} must be a TabNet model of this project, however, its description says: "
+            f"{where} {problem['msg']}".replace("\n", " ")
+        ) from None
+    if config.format != FORMAT:
+        raise ValueError(f"{path} must have model format {FORMAT}, however: {config.format}")
+    if not (config.features and config.classes and config.seeds):
+        raise ValueError(f"{path} must name features, classes and seeds, however: one is empty")
+    return config
+
+
+def _check_shapes(path: Path, fitted: Fitted) -> None:
+    with torch.device("meta"):
+        network = empty_network(fitted.model, fitted.features, fitted.classes, fitted.seeds)
+    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    if missing := expected.keys() ^ fitted.weights.keys():
+        raise ValueError(f"{path} must have exactly its model's tensors, however: {min(missing)}")
+    for name, shape in expected.items():
+        array = fitted.weights[name]
+        if array.shape != shape or array.dtype != np.float32:
+            raise ValueError(
+                f"{path}: {name} must be float32 of shape {shape}, "
+                f"however: {array.dtype} of shape {array.shape}"
+            )
+        if not np.isfinite(array).all():
+            raise ValueError(f"{path}: {name} must be finite, however: it has NaN or infinity")
