@@ -26,10 +26,8 @@ def run(main: Callable[..., None]) -> None:
 def _arguments(main: Callable[..., None], arguments: list[str], params: Params) -> list[str]:
     names = list(inspect.signature(main).parameters)[1:]
     if len(arguments) != len(names):
-        raise ValueError(
-            f"{main.__module__}: must have {len(names)} arguments ({', '.join(names)}),"
-            f" however: {len(arguments)}"
-        )
+        wanted = ", ".join(names) or "none"
+        raise ValueError(f"the stage's arguments must be: {wanted}, however: {arguments}")
     for name, argument in zip(names, arguments, strict=True):
         if name == "dataset" and argument not in params.datasets:
             allowed = ", ".join(params.datasets)

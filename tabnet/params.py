@@ -253,7 +253,8 @@ def _suggestion(loc: tuple[int | str, ...]) -> str:
     model: type[BaseModel] = Params
     for parent in parents:
         inner = model.model_fields[str(parent)].annotation
-        assert isinstance(inner, type) and issubclass(inner, BaseModel)
+        assert isinstance(inner, type)
+        assert issubclass(inner, BaseModel)
         model = inner
     close = difflib.get_close_matches(str(key), model.model_fields, n=1)
     if close:

@@ -1,0 +1,113 @@
+"""Scores the masks against the truth and the predictions against the labels."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from stages import run
+from tabnet import scores, tables
+from tabnet.params import Params
+
+PROBABILITY = "probability_seed_"
+
+
+def main(params: Params, dataset: str) -> None:
+    data, reports = Path("data", dataset), Path("reports", dataset)
+    explanation = data / "explanation"
+    source = explanation / "predictions.parquet"
+    predictions = tables.read(source)
+    features = tables.read(explanation / "consensus.parquet").column_names
+    relevance = _relevance(data / "relevance.parquet", features, split=params.explain.split)
+    _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
+    label, known = _labels(predictions, source)
+
+    scored, columns = {}, {"relevant": relevance.mean(axis=0)}
+    for name, file, column in _members(predictions, source):
+        path = explanation / f"{file}.parquet"
+        mask = tables.matrix(tables.read(path, columns=features), features, source=path)
+        _check_rows(path, len(mask), predictions.num_rows)
+        probability = tables.matrix(predictions, [column], source=source)[:, 0]
+        scored[name] = {
+            **scores.prediction_scores(probability[known], label[known]),
+            **scores.mask_scores(mask, relevance, threshold=params.evaluate.threshold),
+        }
+        columns[name] = scores.importance(mask)
+
+    consensus, *of_seeds = scored.values()
+    agreement = tables.matrix(predictions, ["agreement"], source=source)
+    metrics = {
+        "consensus": consensus,
+        "seeds": scores.over_seeds(of_seeds),
+        "agreement": float(agreement.mean(dtype=np.float64)),
+    }
+    text = json.dumps(_readable(metrics), indent=2, sort_keys=True, allow_nan=False)
+    tables.write_text(reports / "metrics.json", f"{text}\n")
+    tables.write_text(reports / "importance.csv", _csv(features, columns))
+
+
+def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
+    """Name, mask file and column of probabilities, of the consensus and then of each seed."""
+    found = [name for name in predictions.column_names if name.startswith(PROBABILITY)]
+    if not found:
+        raise ValueError(f"{source}: must have a column {PROBABILITY}<seed>, however: it has none")
+    seeds = [name.removeprefix(PROBABILITY) for name in found]
+    return [
+        ("consensus", "consensus", "probability"),
+        *((f"seed_{seed}", f"aggregate_seed_{seed}", f"{PROBABILITY}{seed}") for seed in seeds),
+    ]
+
+
+def _relevance(path: Path, features: list[str], *, split: str) -> NDArray[np.bool_]:
+    """The truth of a split's rows, B x D."""
+    schema = pa.schema([("split", pa.string()), *((name, pa.bool_()) for name in features)])
+    table = tables.read(path, columns=schema)
+    table = table.filter(pc.equal(table["split"], split))
+    return np.stack([table[name].to_numpy() for name in features], axis=1)
+
+
+def _labels(predictions: pa.Table, source: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the label is `yes`, and where it is known; B each."""
+    if "label" not in predictions.column_names:
+        raise ValueError(f"{source}: must have a column label, however: it has none")
+    label = predictions["label"].to_numpy()
+    known = ~predictions["label"].is_null().to_numpy()
+    foreign = set(label[known]) - {"yes", "no"}
+    if foreign:
+        raise ValueError(f"{source}: label must be yes or no, however: {min(foreign, key=str)!r}")
+    return label == "yes", known
+
+
+def _check_rows(path: Path, rows: int, expected: int) -> None:
+    if rows != expected:
+        raise ValueError(
+            f"{path}: must have the {expected} rows of predictions.parquet, however: {rows}"
+        )
+
+
+def _readable(value: object) -> object:
+    """Six significant digits; null where a score is not defined, since JSON has no NaN."""
+    if isinstance(value, Mapping):
+        return {key: _readable(inner) for key, inner in value.items()}
+    assert isinstance(value, float)
+    return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def _csv(features: list[str], columns: Mapping[str, NDArray[np.float64]]) -> str:
+    text = io.StringIO()
+    out = csv.writer(text, lineterminator="\n")
+    out.writerow(["feature", *columns])
+    for index, feature in enumerate(features):
+        out.writerow([feature, *(f"{column[index]:.6g}" for column in columns.values())])
+    return text.getvalue()
+
+
+if __name__ == "__main__":
+    run(main)
