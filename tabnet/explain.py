@@ -152,7 +152,7 @@ def explain(
     )
 
 
-def representative(seeds: Sequence[int], distances: Floats) -> int:
+def representative(seeds: Sequence[int], distances: NDArray[np.floating]) -> int:
     """The seed with the smallest distance to the consensus; the first of equals."""
     return seeds[int(np.argmin(distances))]
 
