@@ -10,8 +10,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from tabnet import device
+from tabnet.arrays import finite_rows
 from tabnet.device import Device
-from tabnet.train import finite_rows
 from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]

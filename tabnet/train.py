@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from tabnet import device
+from tabnet.arrays import class_labels, feature_names, finite_rows
 from tabnet.checkpoint import Checkpoint
 from tabnet.engine import Losses, TorchEngine
 from tabnet.model import initialise
@@ -95,7 +96,7 @@ def fit(
     model, train = model or Model(), train or Train()
     features = feature_names(x)
     rows = finite_rows(x)
-    classes, labels = _classes(y, len(rows))
+    classes, labels = class_labels(y, len(rows))
     network = empty_network(model, features, classes, train.seeds)
     initialise(network, train.seeds)
     with device.threads(train.threads):
@@ -156,45 +157,3 @@ def _history(seeds: Sequence[int], history: Sequence[Losses]) -> pd.DataFrame:
             "sparsity": losses[..., 1].ravel(),
         }
     )
-
-
-def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
-    """A DataFrame's column names as text; `x1` .. `xD` for an array."""
-    if isinstance(x, pd.DataFrame):
-        names = tuple(map(str, x.columns))
-        if len(set(names)) < len(names):
-            raise ValueError("x must have a different name for each column, however: some repeat")
-        return names
-    return tuple(f"x{d}" for d in range(1, np.asarray(x).shape[-1] + 1))
-
-
-def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
-    """`x` as a B x D float32 array; ValueError unless it is a table of finite numbers."""
-    try:
-        rows = np.ascontiguousarray(x, dtype=np.float32)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"x must hold numbers only, however: {error}") from None
-    if rows.ndim != 2 or rows.shape[1] == 0:
-        raise ValueError(f"x must be rows x features, however: an array of shape {rows.shape}")
-    if not np.isfinite(rows).all():
-        row, column = np.argwhere(~np.isfinite(rows))[0]
-        raise ValueError(
-            f"x must be finite, however: {rows[row, column]} in row {row}, column {column}"
-        )
-    return rows
-
-
-def _classes(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], NDArray[np.int64]]:
-    labels = np.asarray(y)
-    if labels.shape != (rows,):
-        raise ValueError(
-            f"y must be one label for each of {rows} rows, however: shape {labels.shape}"
-        )
-    if rows < 2:
-        raise ValueError(f"training needs at least 2 rows, however: {rows}")
-    if pd.isna(labels).any():
-        raise ValueError("y must have a label for every row, however: some are missing")
-    classes, index = np.unique(labels, return_inverse=True)
-    if len(classes) < 2:
-        raise ValueError(f"y must have at least 2 classes, however: only {classes[0]}")
-    return tuple(map(str, classes.tolist())), index.astype(np.int64)
