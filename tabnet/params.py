@@ -233,15 +233,15 @@ _REQUIREMENTS = {
 
 
 def _problem(error: ErrorDetails) -> str:
-    name = _dotted(error["loc"])
     kind, context = error["type"], error.get("ctx", {})
+    if kind == "invalid_key" or error["loc"][-1:] == ("[key]",):
+        return f"a key must be a string, however: {show(error['input'])}"
+    name = _dotted(error["loc"])
     if kind == "value_error":
         text = str(context["error"])
         return f"{name}{'' if text.startswith('.') or not name else ' '}{text}"
     if kind == "extra_forbidden":
         return f"{name} is not a known key{_suggestion(error['loc'])}"
-    if kind == "invalid_key":
-        return f"{name} must be a string to be a key"
     if kind == "literal_error":
         context = {"expected": str(context["expected"]).replace("'", "").replace(" or ", ", ")}
     requirement = _REQUIREMENTS.get(kind, error["msg"]).format(**context)

@@ -1,13 +1,22 @@
 """Reading a small YAML file that a person wrote, and showing a value as that person wrote it."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, NodeEvent
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    NodeEvent,
+)
 
 MAX_FILE_BYTES = 2**20
+MAX_NESTING = 20
 
 
 def parse(path: str | os.PathLike[str]) -> dict[object, object]:
@@ -20,19 +29,16 @@ def parse(path: str | os.PathLike[str]) -> dict[object, object]:
     # DVC reads YAML 1.2 by this very parser. PyYAML reads YAML 1.1, where `1e-6` is a string and
     # `yes` is true: the pipeline would run on other values than DVC records and shows.
     yaml = YAML(typ="safe", pure=True)
+    text = _text(path)
     try:
-        text = _text(path)
-        for event in yaml.parse(text):
-            _check_plain(event, path)
+        _check_plain(yaml.parse(text))
         data = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark is not None else ""
         raise ValueError(f"{path}: {line}{squeeze(error.problem or error)}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path}: must be UTF-8 YAML, however: {squeeze(error)}") from None
-    except RecursionError:
-        raise ValueError(f"{path}: must be a mapping of sections, however: too deep") from None
+    except (YAMLError, ValueError, TypeError) as error:  # numbers too long, mappings for keys
+        raise ValueError(f"{path}: must be readable YAML, however: {squeeze(error)}") from None
     if isinstance(data, dict):
         return data
     raise ValueError(f"{path}: must be a mapping of sections, however: {show(data)}")
@@ -46,19 +52,34 @@ def _text(path: str | os.PathLike[str]) -> str:
         raise OSError(f"{path}: must be a readable file, however: {error.strerror}") from None
     if len(data) > MAX_FILE_BYTES:
         raise ValueError(f"{path}: must have at most {MAX_FILE_BYTES} bytes, however: it has more")
-    return data.decode()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path}: must be UTF-8, however: {error.reason}") from None
 
 
-def _check_plain(event: object, path: str | os.PathLike[str]) -> None:
-    # Aliases of aliases grow exponentially; tags make other things than a person sees.
+def _check_plain(events: Iterable[Event]) -> None:
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        found = _not_plain(event, depth)
+        if found:
+            problem = f"must be plain YAML, however: {found}"
+            raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+
+
+def _not_plain(event: Event, depth: int) -> str | None:
+    # Aliases of aliases grow exponentially, and nesting costs the parser quadratic time.
     if isinstance(event, AliasEvent):
-        kind = "alias"
-    elif isinstance(event, NodeEvent) and getattr(event, "tag", None) is not None:
-        kind = "tag"
-    else:
-        return
-    line = event.start_mark.line + 1
-    raise ValueError(f"{path}: must be plain YAML, however: {kind} in line {line}")
+        return "alias"
+    if depth > MAX_NESTING:
+        return f"more than {MAX_NESTING} levels"
+    # Tags and directives change what a value is.
+    if isinstance(event, NodeEvent) and getattr(event, "tag", None) is not None:
+        return "tag"
+    if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
+        return "directive"
+    return None
 
 
 def show(value: object) -> str:
