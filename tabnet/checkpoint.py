@@ -13,6 +13,8 @@ from tabnet import tables
 
 logger = logging.getLogger(__name__)
 HISTORY = "history"
+SUFFIX = ".checkpoint"
+KEPT = 16  # checkpoints in a folder: those of runs that were never finished go, the oldest first
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 State = dict[str, NDArray[np.float32]]
@@ -30,16 +32,17 @@ class Checkpoint:
         key = hashlib.sha256()
         for part in inputs:
             key.update(len(part).to_bytes(8, "little") + part)
-        self.path = folder / f"{key.hexdigest()[:32]}.checkpoint"
+        self.path = folder / f"{key.hexdigest()[:32]}{SUFFIX}"
 
     def save(
         self, state: Mapping[str, NDArray[np.float32]], history: Sequence[NDArray[np.float64]]
     ) -> None:
         """Replace the file by this state, in one piece."""
-        arrays = {name: np.ascontiguousarray(array) for name, array in state.items()}
+        arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
         body = safetensors_numpy.save(arrays | {HISTORY: np.stack(history)})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         tables.write_bytes(self.path, hashlib.sha256(body).digest() + body)
+        self._remove_oldest()
 
     def load(self) -> tuple[State, list[NDArray[np.float64]]] | None:
         """The saved state and history; None, with a warning if the file is damaged, otherwise."""
@@ -55,6 +58,11 @@ class Checkpoint:
         history = arrays.pop(HISTORY)
         logger.warning("going on from epoch %d, saved in %s", len(history), self.path)
         return arrays, list(history)
+
+    def _remove_oldest(self) -> None:
+        found = self.path.parent.glob(f"*{SUFFIX}")
+        for old in sorted(found, key=lambda path: path.stat().st_mtime_ns)[:-KEPT]:
+            old.unlink(missing_ok=True)
 
     def remove(self) -> None:
         """Delete the file, once the run's result is written."""

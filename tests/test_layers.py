@@ -1,0 +1,87 @@
+"""Ghost batch norm against batch norm written out, and how batches are split."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from tabnet.layers import EPS, GhostBatchNorm, ghost_batches, linear
+
+
+def activations(rows: int, *, n_seeds: int = 3, width: int = 4, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return 2 * torch.randn(rows, n_seeds, width, generator=generator, dtype=torch.float64) + 1
+
+
+def norm(*, virtual: int | None, momentum: float = 0.1) -> GhostBatchNorm:
+    layer = GhostBatchNorm(3, 4, virtual_batch_size=virtual, momentum=momentum).double()
+    generator = torch.Generator().manual_seed(1)
+    for parameter in layer.parameters():
+        parameter.data = torch.randn(3, 4, generator=generator, dtype=torch.float64)
+    return layer.train()
+
+
+@given(rows=st.integers(1, 5000), virtual=st.integers(2, 600))
+def test_ghost_batches_cover_the_rows_evenly(rows: int, virtual: int) -> None:
+    groups = ghost_batches(rows, virtual)
+    sizes = [size for count, size in groups for _ in range(count)]
+    assert sum(sizes) == rows
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= min(rows, 2)
+    assert max(sizes) <= max(virtual, 3)
+
+
+@pytest.mark.parametrize("virtual", [None, 24, 1000])
+def test_one_ghost_batch_is_batch_norm(virtual: int | None) -> None:
+    x = activations(24)
+    ours = norm(virtual=virtual)
+    for k in range(3):
+        theirs = nn.BatchNorm1d(4, momentum=0.1, eps=EPS).double()
+        theirs.weight.data, theirs.bias.data = ours.weight[k].data, ours.bias[k].data
+        torch.testing.assert_close(ours(x)[:, k], theirs(x[:, k]))
+    fresh = norm(virtual=virtual)
+    fresh(x)
+    torch.testing.assert_close(fresh.running_mean[2], theirs.running_mean)
+    torch.testing.assert_close(fresh.running_var[2], theirs.running_var)
+
+
+@pytest.mark.parametrize(("rows", "virtual"), [(24, 8), (25, 8), (7, 2), (5, 4), (2, 2)])
+def test_every_ghost_batch_is_normalised_by_itself(rows: int, virtual: int) -> None:
+    x = activations(rows)
+    ours = norm(virtual=virtual)
+    y = ours(x)
+    start = 0
+    for count, size in ghost_batches(rows, virtual):
+        for ghost in range(count):
+            part = slice(start + ghost, start + count * size, count)
+            z = (x[part] - x[part].mean(0)) / (x[part].var(0, unbiased=False) + EPS).sqrt()
+            torch.testing.assert_close(y[part], z * ours.weight + ours.bias)
+        start += count * size
+
+
+def test_running_statistics_are_the_ghost_batches_average() -> None:
+    x = activations(24)
+    layer = norm(virtual=8, momentum=0.1)
+    layer(x)
+    ghosts = x.view(8, 3, 3, 4)  # V x G x K x F
+    momentum = 1 - 0.9**3
+    torch.testing.assert_close(layer.running_mean, momentum * ghosts.mean(0).mean(0))
+    var = ghosts.var(0).mean(0)
+    torch.testing.assert_close(layer.running_var, 1 - momentum + momentum * var)
+
+
+def test_evaluation_uses_the_running_statistics_row_by_row() -> None:
+    layer = norm(virtual=8)
+    layer(activations(24))
+    layer.eval()
+    x = activations(5, seed=2)
+    scale = layer.weight / (layer.running_var + EPS).sqrt()
+    torch.testing.assert_close(layer(x), (x - layer.running_mean) * scale + layer.bias)
+    torch.testing.assert_close(layer(x[:1]), layer(x)[:1])
+
+
+def test_linear_multiplies_each_seed_by_its_own_weights() -> None:
+    x = activations(5)
+    weight = activations(4, width=6, seed=3).transpose(0, 1)  # K x I x O
+    torch.testing.assert_close(linear(x, weight), torch.einsum("bki,kio->bko", x, weight))

@@ -1,0 +1,167 @@
+"""Training: batches, orders, schedules, seeds, what is refused."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from tabnet.model import TabNet, initialise
+from tabnet.params import Model, Train
+from tabnet.train import Schedule, batch_slices, fit, learning_rate, row_order
+
+
+def data(rows: int = 300) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+    x = np.random.default_rng(0).standard_normal((rows, 4)).astype(np.float32)
+    return x, np.where(x[:, 0] > 0, "yes", "no")
+
+
+@given(rows=st.integers(2, 3000), batch_size=st.integers(2, 400))
+def test_batches_cover_every_row_once_and_none_has_one_row(rows: int, batch_size: int) -> None:
+    batches = batch_slices(rows, batch_size)
+    assert [i for b in batches for i in range(b.start, b.stop)] == list(range(rows))
+    sizes = [b.stop - b.start for b in batches]
+    assert all(size == batch_size for size in sizes[:-1])
+    assert 2 <= sizes[-1] <= batch_size + 1
+
+
+def test_orders_are_permutations_of_each_seeds_own() -> None:
+    order = row_order((3, 7), 5, 50)
+    assert (np.sort(order, 0) == np.arange(50)[:, None]).all()
+    assert (order[:, 0] != order[:, 1]).any()
+    assert (row_order((7,), 5, 50)[:, 0] == order[:, 1]).all()
+    assert (row_order((3,), 6, 50)[:, 0] != order[:, 0]).any()
+
+
+@pytest.mark.parametrize("total", [10, 137, 1200])
+def test_one_cycle_is_torchs(total: int) -> None:
+    optimiser = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, max_lr=1.0, total_steps=total, pct_start=0.3 * (total - 1) / total + 1 / total
+    )
+    for i in range(total):
+        ours = learning_rate("one_cycle", i / (total - 1))
+        assert ours == pytest.approx(optimiser.param_groups[0]["lr"], abs=1e-6)
+        optimiser.step()
+        if i + 1 < total:
+            scheduler.step()
+
+
+@given(fraction=st.floats(0, 1), schedule=st.sampled_from(["one_cycle", "cosine", "constant"]))
+def test_the_learning_rate_stays_within_its_peak(fraction: float, schedule: Schedule) -> None:
+    assert 0 <= learning_rate(schedule, fraction) <= 1
+
+
+def test_a_seed_among_many_trains_as_that_seed_alone() -> None:
+    x, y = data()
+    together, history = fit(x, y, train=Train(seeds=(5, 6, 7), epochs=3, batch_size=64))
+    alone, history_alone = fit(x, y, train=Train(seeds=(6,), epochs=3, batch_size=64))
+    of_seed = history[history["seed"] == 6].reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_seed, history_alone, rtol=1e-4)
+    for name, array in together.only(6).weights.items():
+        # Sums in another order differ by rounding; a tenth of an optimiser step is no other path.
+        np.testing.assert_allclose(array, alone.weights[name], atol=2e-3, err_msg=name)
+
+
+def test_the_same_training_gives_the_same_bytes() -> None:
+    x, y = data()
+    first, second = (fit(x, y, train=Train(seeds=(1, 2), epochs=2))[0] for _ in range(2))
+    for name, array in first.weights.items():
+        assert array.tobytes() == second.weights[name].tobytes(), name
+
+
+def test_training_leaves_global_state_alone() -> None:
+    state, count = torch.get_rng_state(), torch.get_num_threads()
+    legacy = np.random.get_state()[1].tolist()  # type: ignore[index]
+    fit(*data(50), train=Train(seeds=(1,), epochs=1, threads=2))
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.get_num_threads() == count
+    assert np.random.get_state()[1].tolist() == legacy  # type: ignore[index]
+
+
+def test_training_learns_the_rule() -> None:
+    x, y = data(2000)
+    _, history = fit(x, y, train=Train(seeds=(1, 2, 3), epochs=15))
+    last = history[history["epoch"] == 15]
+    assert (last["loss"] < 0.2).all()
+    assert (last["sparsity"] < history.loc[history["epoch"] == 1, "sparsity"].to_numpy()).all()
+
+
+@pytest.mark.parametrize("rows", [2, 3, 5, 129, 257])
+def test_any_number_of_rows_trains(rows: int) -> None:
+    x, y = data(rows)
+    y[:2] = ["yes", "no"]
+    train = Train(seeds=(1, 2), epochs=2, batch_size=128)
+    fitted, history = fit(x, y, model=Model(virtual_batch_size=2), train=train)
+    assert np.isfinite(history["loss"]).all()
+    assert all(np.isfinite(array).all() for array in fitted.weights.values())
+
+
+def test_losses_of_the_first_epoch_are_means_over_rows() -> None:
+    # One batch an epoch: the loss before the first step, of an untrained network, written out.
+    x, y = data(100)
+    train = Train(seeds=(4,), epochs=1, batch_size=100)
+    model = Model(virtual_batch_size=100)
+    _, history = fit(x, y, model=model, train=train)
+    net = TabNet(model, n_features=4, n_classes=2, n_seeds=1)
+    initialise(net, (4,))
+    logits, entropy = net(torch.from_numpy(x)[:, None])
+    labels = torch.from_numpy((y == "yes").astype(np.int64))
+    loss = torch.nn.functional.cross_entropy(logits[:, 0], labels)
+    assert history["loss"].item() == pytest.approx(loss.item(), rel=1e-4)
+    assert history["sparsity"].item() == pytest.approx(entropy.item(), rel=1e-4)
+
+
+def test_names_and_classes_come_from_the_data() -> None:
+    x, _ = data()
+    frame = pd.DataFrame(x, columns=["a", "b", "c", "d"])
+    fitted, _ = fit(frame, np.arange(300) % 3, train=Train(seeds=(1,), epochs=1))
+    assert fitted.features == ("a", "b", "c", "d")
+    assert fitted.classes == ("0", "1", "2")
+
+
+def bad_inputs() -> list[tuple[str, object, object]]:
+    x, y = data(6)
+    nan = x.copy()
+    nan[2, 1] = np.nan
+    return [
+        ("finite, however: nan in row 2, column 1", nan, y),
+        ("rows x features", x[0], y),
+        ("each of 6 rows, however: shape", x, y[:5]),
+        ("at least 2 rows", x[:1], y[:1]),
+        ("at least 2 classes, however: only yes", x, np.full(6, "yes")),
+        ("numbers only", np.full((6, 2), "a"), y),
+        ("label for every row", x, np.array(["yes", None] * 3, dtype=object)),
+        ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
+    ]
+
+
+@pytest.mark.parametrize(("message", "x", "y"), bad_inputs(), ids=lambda v: str(v)[:20])
+def test_data_that_cannot_be_trained_on_is_refused(message: str, x: object, y: object) -> None:
+    with pytest.raises(ValueError, match=message) as error:
+        fit(x, y, train=Train(seeds=(1,), epochs=1))  # type: ignore[arg-type]
+    assert "\n" not in str(error.value)
+
+
+def test_a_loss_that_is_not_finite_stops_the_training() -> None:
+    x, y = data(64)
+    with pytest.raises(ValueError, match="for seed 2 in epoch 1; try a lower"):
+        fit(x * np.float32(1e38), y, train=Train(seeds=(2,), epochs=1))
+
+
+def test_a_device_that_the_machine_lacks_is_refused() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a CUDA device")
+    with pytest.raises(ValueError, match=r"auto or one of \['cpu'\] on this machine"):
+        fit(*data(20), train=Train.model_validate({"device": "cuda"}))
+
+
+def test_cross_entropy_of_a_coin_is_log_2() -> None:
+    x, _ = data(4000)
+    y = np.random.default_rng(1).random(4000) < 0.5
+    _, history = fit(x, y, train=Train(seeds=(1,), epochs=3, learning_rate=0.005))
+    assert history["loss"].iloc[-1] == pytest.approx(math.log(2), abs=0.05)
