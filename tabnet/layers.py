@@ -4,13 +4,13 @@ Activations are B x K x F, rows first, so that ghost batch norm needs no copy; p
 K x ..., seeds first, so that a seed's parameters are one slice. Nothing mixes two seeds.
 """
 
-import math
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tabnet.ghosts import ghost_batches
 from tabnet.sparsemax import MASKS
 
 # Rounded to float32 in every precision, as in pytorch-tabnet: float64 is then the same function.
@@ -21,22 +21,6 @@ EPS = 1e-5
 def linear(x: Tensor, weight: Tensor) -> Tensor:
     """y[b, k] = x[b, k] @ weight[k]. Shapes: B x K x I, K x I x O -> B x K x O."""
     return (x.transpose(0, 1) @ weight).transpose(0, 1)
-
-
-def ghost_batches(rows: int, virtual_batch_size: int) -> list[tuple[int, int]]:
-    """How a batch is split into ghost batches: [(number of ghost batches, rows of each), ...].
-
-    ceil(rows / virtual_batch_size) ghost batches, as even as can be (sizes differ by at most one
-    row), and of two rows at least, since one row has no variance: 3 rows at a virtual batch size
-    of 2 are one ghost batch.
-
-    >>> ghost_batches(256, 128), ghost_batches(300, 128), ghost_batches(3, 2)
-    ([(2, 128)], [(3, 100)], [(1, 3)])
-    """
-    count = max(1, min(math.ceil(rows / virtual_batch_size), rows // 2))
-    size, larger = divmod(rows, count)
-    groups = [(larger, size + 1), (count - larger, size)]
-    return [group for group in groups if group[0]]
 
 
 class GhostBatchNorm(nn.Module):

@@ -1,0 +1,167 @@
+"""The CPU's training engine: K seeds' iterations in compiled code, spread over threads."""
+
+from collections.abc import Iterator, Mapping
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet import layout
+from tabnet.ghosts import ghost_batches
+from tabnet.kernel.iteration import BETA1, BETA2, Batch, State, Sums, iterate
+from tabnet.kernel.network import tape
+from tabnet.kernel.plan import pack, plan, size, views
+from tabnet.kernel.products import stride
+from tabnet.kernel.threads import Task, Threads, shares
+from tabnet.params import Model, Train
+
+Arrays = dict[str, NDArray[np.float32]]
+Losses = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+INPUT_MOMENTUM = 0.01  # as in `tabnet.model`
+# A seed's ghost batches are summed in so many parts at most, whatever the number of threads: then
+# the order of a sum, and with it its last bits, depends on nothing else.
+MOST_PARTS = 8
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class KernelEngine:
+    """The training state of K TabNets on the CPU: parameters, running statistics, Adam's moments.
+
+    `weights` are the initial parameters and running statistics by name, each with a leading K; `x`
+    is N x D float32, `y` N int64 (class indices). Does what `tabnet.engine.TorchEngine` does.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        weights: Mapping[str, NDArray[np.float32]],
+        x: NDArray[np.float32],
+        y: NDArray[np.int64],
+        *,
+        train: Train,
+    ) -> None:
+        n_features, n_classes = x.shape[1], weights["output"].shape[-1]
+        self.model, self.train = model, train
+        self.x, self.y = np.array(x, order="C"), np.array(y)
+        self.parameters = layout.parameters(model, n_features=n_features, n_classes=n_classes)
+        self.statistics = layout.statistics(model, n_features=n_features)
+        self.plan = plan(model, n_features=n_features, n_classes=n_classes)
+        flat = pack(weights, self.parameters)
+        self.step = 0
+        self.now = State(
+            parameters=flat,
+            exp_avg=np.zeros_like(flat),
+            exp_avg_sq=np.zeros_like(flat),
+            statistics=pack(weights, self.statistics),
+            losses=np.zeros((len(flat), 2)),
+        )
+        # A single last row joins the batch before it; three rows are one ghost batch of size two.
+        batch_rows = min(len(x), train.batch_size + 1)
+        ghost_rows = min(batch_rows, max(model.virtual_batch_size, 3))
+        self.threads = Threads(train.threads)
+        self.tapes = [tape(self.plan, ghost_rows) for _ in range(train.threads)]
+        self.sums = [self._sums(batch_rows, ghost_rows) for _ in range(train.threads)]
+
+    def iterate(self, rows: Indices, learning_rate: float) -> Losses:
+        """Take one optimiser step on `rows` (B x K, a column a seed).
+
+        Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
+        """
+        self.step += 1
+        batch = self._batch(np.ascontiguousarray(rows), learning_rate)
+        n_seeds, n_parts = rows.shape[1], len(batch.parts) - 1
+        apart = n_seeds - n_seeds % self.threads.count
+        self.threads.run(
+            [
+                self._piece(batch, thread, thread, seeds, (0, n_parts), begin=True, end=True)
+                for thread, seeds in enumerate(shares(apart, self.threads.count))
+            ]
+        )
+        for k in range(apart, n_seeds):
+            self._share_seed(batch, (k, k + 1), n_parts)
+        return self.now.losses.copy()
+
+    def _share_seed(self, batch: Batch, seed: tuple[int, int], n_parts: int) -> None:
+        """One seed's step by all threads, which divide its parts among them."""
+        self._piece(batch, 0, 0, seed, (0, 0), begin=True, end=False)()
+        self.threads.run(
+            [
+                self._piece(batch, 0, thread, seed, parts, begin=False, end=False)
+                for thread, parts in enumerate(shares(n_parts, self.threads.count))
+            ]
+        )
+        self._piece(batch, 0, 0, seed, (0, 0), begin=False, end=True)()
+
+    def _piece(
+        self,
+        batch: Batch,
+        sums: int,
+        thread: int,
+        seeds: tuple[int, int],
+        parts: tuple[int, int],
+        *,
+        begin: bool,
+        end: bool,
+    ) -> Task:
+        state, buffers = self.now, (self.sums[sums], self.tapes[thread])
+        return partial(iterate, self.plan, state, batch, *buffers, seeds, parts, begin, end)
+
+    def _batch(self, rows: Indices, learning_rate: float) -> Batch:
+        ghosts, parts = _ghosts(len(rows), self.model.virtual_batch_size)
+        return Batch(
+            x=self.x,
+            y=self.y,
+            rows=rows,
+            ghosts=ghosts,
+            parts=parts,
+            lambda_sparse=np.float32(self.train.lambda_sparse),
+            clip_norm=np.float32(self.train.clip_norm),
+            step_size=np.float32(learning_rate / (1 - BETA1**self.step)),
+            root_correction=np.float32((1 - BETA2**self.step) ** 0.5),
+            input_momentum=np.float32(INPUT_MOMENTUM),
+            momentum=np.float32(1 - (1 - self.model.momentum) ** len(ghosts)),
+        )
+
+    def _sums(self, batch_rows: int, ghost_rows: int) -> Sums:
+        ghosts, parts = _ghosts(batch_rows, self.model.virtual_batch_size)
+        n_parts = len(parts) - 1
+        return Sums(
+            x=np.zeros((len(ghosts), self.plan.n_features, stride(ghost_rows)), np.float32),
+            gradient=np.zeros((n_parts, size(self.parameters)), np.float32),
+            statistics=np.zeros((n_parts, size(self.statistics)), np.float32),
+            losses=np.zeros((n_parts, 2)),
+        )
+
+    def weights(self) -> Arrays:
+        """The networks' parameters and running statistics, by name, each with a leading K."""
+        return {name: array.copy() for name, array in self._weights()}
+
+    def _weights(self) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        yield from views(self.now.parameters, self.parameters)
+        yield from views(self.now.statistics, self.statistics)
+
+    def state(self) -> Arrays:
+        """All that the next iteration depends on besides its rows and learning rate, by name."""
+        moments = {f"adam.{name}": getattr(self.now, name).copy() for name in _MOMENTS}
+        return self.weights() | moments | {"adam.step": np.array(self.step, np.float32)}
+
+    def restore(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from a `state` of an engine with the same parameters."""
+        for name, array in self._weights():
+            array[...] = state[name]
+        for name in _MOMENTS:
+            getattr(self.now, name)[...] = state[f"adam.{name}"]
+        self.step = int(state["adam.step"])
+
+
+@lru_cache
+def _ghosts(rows: int, virtual_batch_size: int) -> tuple[Indices, Indices]:
+    """A batch's ghost batches (first row, distance to the next, number), and their parts' ends."""
+    ghosts, start = [], 0
+    for count, number in ghost_batches(rows, virtual_batch_size):
+        ghosts += [(start + g, count, number) for g in range(count)]
+        start += count * number
+    parts = [0, *(stop for _, stop in shares(len(ghosts), MOST_PARTS))]
+    return np.array(ghosts, np.int64), np.array(parts, np.int64)

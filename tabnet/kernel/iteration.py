@@ -1,0 +1,224 @@
+"""One training iteration: loss, gradient, clipping and Adam, as in `tabnet.engine`."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet.kernel import layers
+from tabnet.kernel.compiled import compiled, entry_point
+from tabnet.kernel.functions import exp, log
+from tabnet.kernel.network import Tape, backward, forward, matrix
+from tabnet.kernel.plan import Plan
+
+Vector = NDArray[np.float32]
+Matrix = NDArray[np.float32]
+
+_ZERO, _ONE = np.float32(0), np.float32(1)
+BETA1, BETA2 = np.float32(0.9), np.float32(0.999)
+ADAM_EPS = np.float32(1e-8)
+CLIP_EPS = np.float32(1e-6)
+
+
+class State(NamedTuple):
+    """What an iteration changes: K seeds' parameters, Adam's moments, running statistics, losses."""
+
+    parameters: Matrix  # K x P
+    exp_avg: Matrix  # K x P
+    exp_avg_sq: Matrix  # K x P
+    statistics: Matrix  # K x T
+    losses: NDArray[np.float64]  # K x 2: mean cross entropy and mean mask entropy
+
+
+class Batch(NamedTuple):
+    """What an iteration computes with. Its G ghost batches are summed in parts, each by itself.
+
+    `ghosts` G x 3: the first row of each ghost batch, the distance to its next, and their number.
+    `parts`: the ghost batches of part p are parts[p] to parts[p + 1].
+    """
+
+    x: Matrix  # N x D
+    y: NDArray[np.int64]  # N
+    rows: NDArray[np.int64]  # B x K
+    ghosts: NDArray[np.int64]
+    parts: NDArray[np.int64]
+    lambda_sparse: np.float32
+    clip_norm: np.float32
+    step_size: np.float32  # Adam's: the learning rate / (1 - BETA1^t)
+    root_correction: np.float32  # sqrt(1 - BETA2^t)
+    input_momentum: np.float32
+    momentum: np.float32  # of the other norms, for the whole batch
+
+
+class Sums(NamedTuple):
+    """One seed's gathered rows, and what each part of its ghost batches adds up."""
+
+    x: NDArray[np.float32]  # G x D x V, normalised
+    gradient: Matrix  # parts x P
+    statistics: Matrix  # parts x T
+    losses: NDArray[np.float64]  # parts x 2
+
+
+@entry_point
+def iterate(
+    plan: Plan,
+    state: State,
+    batch: Batch,
+    sums: Sums,
+    tape: Tape,
+    seeds: tuple[int, int],
+    parts: tuple[int, int],
+    begin: bool,
+    end: bool,
+) -> None:
+    """Take one optimiser step for seeds[0] to seeds[1], one after the other.
+
+    Or a piece of it, so that threads can share a seed: `begin` gathers its rows, `end` steps; in
+    between only parts[0] to parts[1] are computed.
+    """
+    for k in range(seeds[0], seeds[1]):
+        if begin:
+            gather(batch, sums, k)
+            normalise_input(plan, state.statistics[k], batch, sums)
+        for part in range(parts[0], parts[1]):
+            add_part(plan, state.parameters[k], batch, sums, tape, k, part)
+        if end:
+            finish(plan, state, batch, sums, k)
+
+
+@compiled
+def gather(batch: Batch, sums: Sums, k: int) -> None:
+    """Copy the seed's rows into its ghost batches, feature by feature."""
+    for g in range(len(batch.ghosts)):
+        first, distance, size = batch.ghosts[g]
+        for v in range(size):
+            row = batch.rows[first + v * distance, k]
+            for d in range(batch.x.shape[1]):
+                sums.x[g, d, v] = batch.x[row, d]
+
+
+@compiled
+def normalise_input(plan: Plan, running: Vector, batch: Batch, sums: Sums) -> None:
+    """Normalise the gathered rows by the whole batch, and update the running statistics."""
+    at = matrix(running, plan.input_statistics, 2, plan.n_features)
+    n = np.float32(len(batch.rows))
+    for d in range(plan.n_features):
+        total = _ZERO
+        for g in range(len(batch.ghosts)):
+            for v in range(batch.ghosts[g, 2]):
+                total += sums.x[g, d, v]
+        mean = total / n
+        squares = _ZERO
+        for g in range(len(batch.ghosts)):
+            for v in range(batch.ghosts[g, 2]):
+                squares += (sums.x[g, d, v] - mean) * (sums.x[g, d, v] - mean)
+        scale = _ONE / np.sqrt(squares / n + layers.EPS)
+        for g in range(len(batch.ghosts)):
+            for v in range(batch.ghosts[g, 2]):
+                sums.x[g, d, v] = (sums.x[g, d, v] - mean) * scale
+        at[0, d] += batch.input_momentum * (mean - at[0, d])
+        at[1, d] += batch.input_momentum * (squares / (n - _ONE) - at[1, d])
+
+
+@compiled
+def add_part(
+    plan: Plan, parameters: Vector, batch: Batch, sums: Sums, tape: Tape, k: int, part: int
+) -> None:
+    """Sum gradient, statistics and losses over the ghost batches of a part, in their order."""
+    gradient, statistics, losses = sums.gradient[part], sums.statistics[part], sums.losses[part]
+    gradient[:] = _ZERO
+    statistics[:] = _ZERO
+    losses[:] = 0.0
+    n = np.float32(len(batch.rows))
+    n_steps = np.float32(len(plan.attention))
+    ghost = np.empty_like(statistics)
+    for g in range(batch.parts[part], batch.parts[part + 1]):
+        first, distance, size = batch.ghosts[g]
+        x = sums.x[g]
+        forward(x, parameters, ghost, plan, tape, size, True)
+        for v in range(size):
+            label = batch.y[batch.rows[first + v * distance, k]]
+            losses[0] += cross_entropy(tape.logits, v, label, n)
+        scale = batch.lambda_sparse / (n * n_steps)
+        losses[1] += backward(x, parameters, gradient, plan, tape, scale, size)
+        add_statistics(plan, ghost, statistics, size)
+
+
+@compiled
+def cross_entropy(logits: Matrix, v: int, label: int, n: np.float32) -> np.float32:
+    """-log softmax(logits)[label] of row v, whose logits become its gradient, divided by n."""
+    largest = logits[0, v]
+    for c in range(1, len(logits)):
+        largest = max(largest, logits[c, v])
+    chosen = logits[label, v] - largest
+    total = _ZERO
+    for c in range(len(logits)):
+        e = exp(logits[c, v] - largest)
+        logits[c, v] = e
+        total += e
+    for c in range(len(logits)):
+        logits[c, v] /= total * n
+    logits[label, v] -= _ONE / n
+    return log(total) - chosen
+
+
+@compiled
+def add_statistics(plan: Plan, ghost: Vector, statistics: Vector, size: int) -> None:
+    """Add a ghost batch's means and unbiased variances."""
+    unbiased = np.float32(size) / np.float32(size - 1)
+    width = 2 * (plan.n_d + plan.n_a)
+    for at in plan.glu_statistics.flat:
+        _add_norm(ghost, statistics, at, width, unbiased)
+    for at in plan.attention_statistics:
+        _add_norm(ghost, statistics, at, plan.n_features, unbiased)
+
+
+@compiled
+def _add_norm(ghost: Vector, statistics: Vector, at: int, width: int, unbiased: np.float32) -> None:
+    for f in range(at, at + width):
+        statistics[f] += ghost[f]
+        statistics[width + f] += unbiased * ghost[width + f]
+
+
+@compiled
+def finish(plan: Plan, state: State, batch: Batch, sums: Sums, k: int) -> None:
+    """Add the parts up, in their order; then losses, running statistics, clipping and Adam."""
+    n_parts = len(batch.parts) - 1
+    gradient, statistics, losses = sums.gradient[0], sums.statistics[0], sums.losses[0]
+    for part in range(1, n_parts):
+        gradient += sums.gradient[part]
+        statistics += sums.statistics[part]
+        losses += sums.losses[part]
+    n = len(batch.rows)
+    state.losses[k, 0] = losses[0] / n
+    state.losses[k, 1] = losses[1] / (n * len(plan.attention))
+    update_statistics(plan, state.statistics[k], statistics, batch.momentum, len(batch.ghosts))
+    adam(gradient, state, batch, k)
+
+
+@compiled
+def update_statistics(
+    plan: Plan, running: Vector, statistics: Vector, momentum: np.float32, n_ghosts: int
+) -> None:
+    """running <- running + momentum * (the ghost batches' average - running)."""
+    n = np.float32(n_ghosts)
+    inputs = plan.input_statistics
+    for f in range(len(running)):
+        if not inputs <= f < inputs + 2 * plan.n_features:
+            running[f] += momentum * (statistics[f] / n - running[f])
+
+
+@compiled
+def adam(gradient: Vector, state: State, batch: Batch, k: int) -> None:
+    """Clip the gradient's norm, then step. Source: Kingma and Ba (2015), "Adam", algorithm 1."""
+    parameters, exp_avg, exp_avg_sq = state.parameters[k], state.exp_avg[k], state.exp_avg_sq[k]
+    squares = _ZERO
+    for p in range(len(gradient)):
+        squares += gradient[p] * gradient[p]
+    scale = min(batch.clip_norm / (np.sqrt(squares) + CLIP_EPS), _ONE)
+    for p in range(len(gradient)):
+        g = scale * gradient[p]
+        exp_avg[p] += (_ONE - BETA1) * (g - exp_avg[p])
+        exp_avg_sq[p] = BETA2 * exp_avg_sq[p] + (_ONE - BETA2) * g * g
+        root = np.sqrt(exp_avg_sq[p]) / batch.root_correction
+        parameters[p] -= batch.step_size * exp_avg[p] / (root + ADAM_EPS)

@@ -1,0 +1,328 @@
+"""The network of `tabnet.model` for one ghost batch of one seed, forward and then backward.
+
+One forward pass serves training and explanation. It leaves everything on the `Tape`, from where
+the backward pass and the explanation take it.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet.kernel import layers, masks
+from tabnet.kernel.compiled import compiled
+from tabnet.kernel.functions import log
+from tabnet.kernel.plan import Plan
+from tabnet.kernel.products import add_weight_gradient, product, product_backward, stride
+
+Vector = NDArray[np.float32]
+Matrix = NDArray[np.float32]
+Stack = NDArray[np.float32]
+
+MASK_EPS = np.float32(1e-15)
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+class Tape(NamedTuple):
+    """What the passes over a ghost batch write. T = S + 1 transformers of L layers, O = n_d + n_a.
+
+    A thread has one and uses it for one ghost batch after the other; V is the stride.
+    """
+
+    x: Matrix  # D x V, the input after its norm
+    h: Stack  # T x L x 2O x V, the normalised products of the GLU layers
+    inverse: Stack  # T x L x 2O, one over their standard deviations
+    gate: Stack  # T x L x O x V
+    y: Stack  # T x L x O x V
+    z: Stack  # S x D x V, the normalised products of attention
+    z_inverse: Matrix  # S x D
+    prior: Stack  # S x D x V
+    mask: Stack  # S x D x V
+    masked: Stack  # S x D x V, mask * x
+    decision: Matrix  # n_d x V, the steps' sum
+    logits: Matrix  # C x V; then their gradient
+    grad_decision: Matrix  # n_d x V
+    grad_y: Matrix  # O x V
+    grad_input: Matrix  # O x V
+    grad_masked: Matrix  # D x V
+    grad_mask: Matrix  # D x V
+    grad_prior: Matrix  # D x V
+    grad_x: Matrix  # D x V
+    work: Matrix  # 4 x V
+
+
+def tape(plan: Plan, rows: int) -> Tape:
+    """A tape for ghost batches of at most `rows` rows."""
+    v = stride(rows)
+    n_steps, features, width = len(plan.attention), plan.n_features, plan.n_d + plan.n_a
+    shapes = Tape(
+        x=(features, v),
+        h=(*plan.glu.shape, 2 * width, v),
+        inverse=(*plan.glu.shape, 2 * width),
+        gate=(*plan.glu.shape, width, v),
+        y=(*plan.glu.shape, width, v),
+        z=(n_steps, features, v),
+        z_inverse=(n_steps, features),
+        prior=(n_steps, features, v),
+        mask=(n_steps, features, v),
+        masked=(n_steps, features, v),
+        decision=(plan.n_d, v),
+        logits=(plan.n_classes, v),
+        grad_decision=(plan.n_d, v),
+        grad_y=(width, v),
+        grad_input=(width, v),
+        grad_masked=(features, v),
+        grad_mask=(features, v),
+        grad_prior=(features, v),
+        grad_x=(features, v),
+        work=(4, v),
+    )
+    arrays = Tape(*(np.zeros(shape, np.float32) for shape in shapes))
+    arrays.prior[0] = 1
+    return arrays
+
+
+@compiled
+def matrix(flat: Vector, start: int, rows: int, columns: int) -> Matrix:
+    """The rows x columns numbers from `start` on, as a matrix that shares their memory."""
+    return flat[start : start + rows * columns].reshape(rows, columns)
+
+
+@compiled
+def glu_weights(parameters: Vector, plan: Plan, t: int, layer: int) -> Matrix:
+    """The weights of a GLU layer, or their gradient."""
+    width = plan.n_d + plan.n_a
+    n_in = width if layer else plan.n_features
+    return matrix(parameters, plan.glu[t, layer], n_in, 2 * width)
+
+
+@compiled
+def glu_norm(parameters: Vector, plan: Plan, t: int, layer: int) -> Matrix:
+    """The weights and biases of a GLU layer's norm, or their gradients."""
+    return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
+
+
+@compiled
+def feature_transformer(
+    x: Matrix,
+    parameters: Vector,
+    statistics: Vector,
+    plan: Plan,
+    tape: Tape,
+    t: int,
+    rows: int,
+    training: bool,
+) -> None:
+    """x <- GLU(x) in the first layer, x <- sqrt(1/2) (x + GLU(x)) in the others."""
+    for layer in range(plan.glu.shape[1]):
+        layers.glu(
+            tape.y[t, layer - 1] if layer else x,
+            glu_weights(parameters, plan, t, layer),
+            glu_norm(parameters, plan, t, layer),
+            matrix(statistics, plan.glu_statistics[t, layer], 2, 2 * (plan.n_d + plan.n_a)),
+            tape.h[t, layer],
+            tape.inverse[t, layer],
+            tape.gate[t, layer],
+            tape.y[t, layer],
+            layer > 0,
+            rows,
+            training,
+        )
+
+
+@compiled
+def feature_transformer_backward(
+    x: Matrix, parameters: Vector, gradient: Vector, plan: Plan, tape: Tape, t: int, rows: int
+) -> None:
+    """From tape.grad_y, the gradient of the last layer, to tape.grad_masked, that of x."""
+    for layer in range(plan.glu.shape[1] - 1, -1, -1):
+        layers.glu_backward(
+            tape.y[t, layer - 1] if layer else x,
+            glu_weights(parameters, plan, t, layer),
+            glu_norm(parameters, plan, t, layer),
+            tape.h[t, layer],
+            tape.inverse[t, layer],
+            tape.gate[t, layer],
+            tape.grad_y,
+            tape.grad_input if layer else tape.grad_masked,
+            glu_weights(gradient, plan, t, layer),
+            glu_norm(gradient, plan, t, layer),
+            tape.work,
+            layer > 0,
+            rows,
+        )
+        if layer:
+            _add_residual(tape.grad_y, tape.grad_input, rows)
+
+
+@compiled
+def _add_residual(grad_y: Matrix, grad_input: Matrix, rows: int) -> None:
+    for f in range(len(grad_y)):
+        for v in range(rows):
+            grad_y[f, v] = layers.SQRT_HALF * grad_y[f, v] + grad_input[f, v]
+
+
+@compiled
+def attention(
+    parameters: Vector,
+    statistics: Vector,
+    plan: Plan,
+    tape: Tape,
+    s: int,
+    rows: int,
+    training: bool,
+) -> None:
+    """M[s] = mask_function(P[s] * norm(W^T a[s])), P[s + 1] = P[s] * (gamma - M[s])."""
+    z, prior, mask, logits = tape.z[s], tape.prior[s], tape.mask[s], tape.grad_mask
+    norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
+    at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
+    w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
+    product(w, tape.y[s, -1, plan.n_d :], z, rows)
+    layers.normalise(z, at, tape.z_inverse[s], rows, training)
+    for d in range(plan.n_features):
+        weight, bias = norm[0, d], norm[1, d]
+        for v in range(rows):
+            logits[d, v] = (weight * z[d, v] + bias) * prior[d, v]
+    if plan.entmax:
+        masks.entmax15(logits, mask, tape.work, rows)
+    else:
+        masks.sparsemax(logits, mask, tape.work, rows)
+    if s + 1 < len(tape.prior):
+        relaxed = tape.prior[s + 1]
+        for d in range(plan.n_features):
+            for v in range(rows):
+                relaxed[d, v] = prior[d, v] * (plan.gamma - mask[d, v])
+
+
+@compiled
+def attention_backward(
+    parameters: Vector, gradient: Vector, plan: Plan, tape: Tape, s: int, rows: int
+) -> None:
+    """From the gradients of M[s] and P[s + 1] to those of P[s] and, in tape.grad_y, of a[s]."""
+    z, prior, mask = tape.z[s], tape.prior[s], tape.mask[s]
+    grad, grad_prior = tape.grad_mask, tape.grad_prior
+    norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
+    grad_norm = matrix(gradient, plan.attention_norm[s], 2, plan.n_features)
+    for d in range(plan.n_features):
+        for v in range(rows):
+            grad[d, v] -= grad_prior[d, v] * prior[d, v]
+            grad_prior[d, v] *= plan.gamma - mask[d, v]
+    masks.mask_backward(mask, grad, tape.work, plan.entmax, rows)
+    for d in range(plan.n_features):
+        weight, bias = norm[0, d], norm[1, d]
+        for v in range(rows):
+            grad_prior[d, v] += grad[d, v] * (weight * z[d, v] + bias)
+            grad[d, v] *= prior[d, v]
+        layers.normalise_backward(z, d, grad, d, norm, grad_norm, tape.z_inverse[s], rows)
+    a, grad_a = tape.y[s, -1, plan.n_d :], tape.grad_y[plan.n_d :]
+    w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
+    grad_w = matrix(gradient, plan.attention[s], plan.n_a, plan.n_features)
+    add_weight_gradient(a, z, grad_w, rows)
+    product_backward(w, z, grad_a, rows)
+
+
+@compiled
+def forward(
+    x: Matrix,
+    parameters: Vector,
+    statistics: Vector,
+    plan: Plan,
+    tape: Tape,
+    rows: int,
+    training: bool,
+) -> None:
+    """All decision steps and the logits; `x` is D x V, normalised but for weight and bias.
+
+    In training the norms' statistics are those of the ghost batch, and are written; in evaluation
+    they are read.
+    """
+    norm = matrix(parameters, plan.input_norm, 2, plan.n_features)
+    for d in range(plan.n_features):
+        weight, bias = norm[0, d], norm[1, d]
+        for v in range(rows):
+            tape.x[d, v] = weight * x[d, v] + bias
+    feature_transformer(tape.x, parameters, statistics, plan, tape, 0, rows, training)
+    tape.decision[:, :rows] = _ZERO
+    for s in range(len(plan.attention)):
+        attention(parameters, statistics, plan, tape, s, rows, training)
+        mask, masked = tape.mask[s], tape.masked[s]
+        for d in range(plan.n_features):
+            for v in range(rows):
+                masked[d, v] = mask[d, v] * tape.x[d, v]
+        feature_transformer(masked, parameters, statistics, plan, tape, s + 1, rows, training)
+        _add_decision(tape.y[s + 1, -1], tape.decision, rows)
+    product(matrix(parameters, plan.output, plan.n_d, plan.n_classes), tape.decision, tape.logits, rows)
+
+
+@compiled
+def _add_decision(y: Matrix, decision: Matrix, rows: int) -> None:
+    for f in range(len(decision)):
+        for v in range(rows):
+            decision[f, v] += max(y[f, v], _ZERO)
+
+
+@compiled
+def backward(
+    x: Matrix,
+    parameters: Vector,
+    gradient: Vector,
+    plan: Plan,
+    tape: Tape,
+    entropy_scale: np.float32,
+    rows: int,
+) -> np.float32:
+    """Add a ghost batch's gradient to `gradient`, from that of the logits in tape.logits.
+
+    The loss has the masks' entropy, summed over rows and steps, times `entropy_scale`. Returns
+    that sum.
+    """
+    w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
+    grad_w = matrix(gradient, plan.output, plan.n_d, plan.n_classes)
+    add_weight_gradient(tape.decision, tape.logits, grad_w, rows)
+    product_backward(w, tape.logits, tape.grad_decision, rows)
+    tape.grad_x[:, :rows] = _ZERO
+    tape.grad_prior[:, :rows] = _ZERO
+    tape.grad_y[plan.n_d :, :rows] = _ZERO
+    entropy = _ZERO
+    for s in range(len(plan.attention) - 1, -1, -1):
+        mask = tape.mask[s]
+        _decision_backward(tape.y[s + 1, -1], tape.grad_decision, tape.grad_y, rows)
+        feature_transformer_backward(tape.masked[s], parameters, gradient, plan, tape, s + 1, rows)
+        for d in range(plan.n_features):
+            for v in range(rows):
+                tape.grad_x[d, v] += tape.grad_masked[d, v] * mask[d, v]
+                tape.grad_mask[d, v] = tape.grad_masked[d, v] * tape.x[d, v]
+        entropy += add_entropy(mask, tape.grad_mask, entropy_scale, rows)
+        attention_backward(parameters, gradient, plan, tape, s, rows)
+    tape.grad_y[: plan.n_d, :rows] = _ZERO
+    feature_transformer_backward(tape.x, parameters, gradient, plan, tape, 0, rows)
+    grad_norm = matrix(gradient, plan.input_norm, 2, plan.n_features)
+    for d in range(plan.n_features):
+        along, total = _ZERO, _ZERO
+        for v in range(rows):
+            grad = tape.grad_x[d, v] + tape.grad_masked[d, v]
+            along += grad * x[d, v]
+            total += grad
+        grad_norm[0, d] += along
+        grad_norm[1, d] += total
+    return entropy
+
+
+@compiled
+def _decision_backward(y: Matrix, grad_decision: Matrix, grad_y: Matrix, rows: int) -> None:
+    for f in range(len(grad_decision)):
+        for v in range(rows):
+            grad_y[f, v] = grad_decision[f, v] if y[f, v] > _ZERO else _ZERO
+
+
+@compiled
+def add_entropy(mask: Matrix, grad: Matrix, scale: np.float32, rows: int) -> np.float32:
+    """Add scale times the entropy's gradient to `grad`; return the sum of -M log(M + eps)."""
+    entropy = _ZERO
+    for d in range(len(mask)):
+        for v in range(rows):
+            m = mask[d, v]
+            logarithm = log(m + MASK_EPS)
+            entropy -= m * logarithm
+            grad[d, v] -= scale * (logarithm + m / (m + MASK_EPS))
+    return entropy

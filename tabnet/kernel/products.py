@@ -1,0 +1,128 @@
+"""Matrix products of a weight matrix with the rows of a ghost batch.
+
+Activations lie feature by feature, F x V: a feature's rows are side by side, so that everything
+vectorises over rows whatever the widths. The memory between two features is `stride(V)` rows: what
+lies past row V is finite and never reaches a result, so that products need no remainder loop.
+
+A product keeps a block of results in registers while it runs through the sum: 4 features of 2
+vectors of rows, or 4 x 4 sums of a gradient.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet.kernel.compiled import compiled
+from tabnet.kernel.vectors import LANES, load, multiply_add, scale_add, store, total, zeros
+
+Matrix = NDArray[np.float32]
+_BLOCK = 2 * LANES
+_ZERO = np.float32(0)
+
+
+def stride(rows: int) -> int:
+    """How far apart two features lie when there are at most `rows` rows.
+
+    A whole number of blocks, and then one vector more: features at a distance of a power of two
+    would compete for the same few places of the cache.
+    """
+    return -(-rows // _BLOCK) * _BLOCK + LANES
+
+
+@compiled
+def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
+    """y = w^T x. Shapes: I x O, I x V, O x V."""
+    n_in, n_out = w.shape
+    for v in range(0, rows, _BLOCK):
+        for o in range(0, n_out - 3, 4):
+            a0, b0, c0, d0 = zeros(), zeros(), zeros(), zeros()
+            a1, b1, c1, d1 = zeros(), zeros(), zeros(), zeros()
+            for i in range(n_in):
+                x0, x1 = load(x, i, v), load(x, i, v + LANES)
+                a0, a1 = scale_add(w[i, o], x0, a0), scale_add(w[i, o], x1, a1)
+                b0, b1 = scale_add(w[i, o + 1], x0, b0), scale_add(w[i, o + 1], x1, b1)
+                c0, c1 = scale_add(w[i, o + 2], x0, c0), scale_add(w[i, o + 2], x1, c1)
+                d0, d1 = scale_add(w[i, o + 3], x0, d0), scale_add(w[i, o + 3], x1, d1)
+            _store_two(y, o, v, a0, a1)
+            _store_two(y, o + 1, v, b0, b1)
+            _store_two(y, o + 2, v, c0, c1)
+            _store_two(y, o + 3, v, d0, d1)
+        for o in range(n_out - n_out % 4, n_out):
+            a0, a1 = zeros(), zeros()
+            for i in range(n_in):
+                a0 = scale_add(w[i, o], load(x, i, v), a0)
+                a1 = scale_add(w[i, o], load(x, i, v + LANES), a1)
+            _store_two(y, o, v, a0, a1)
+
+
+@compiled
+def _store_two(y, o, v, first, second):  # type: ignore[no-untyped-def]
+    store(y, o, v, first)
+    store(y, o, v + LANES, second)
+
+
+@compiled
+def product_backward(w: Matrix, grad_y: Matrix, grad_x: Matrix, rows: int) -> None:
+    """grad_x = w grad_y, the gradient of `product` with respect to x."""
+    product(w.T, grad_y, grad_x, rows)
+
+
+@compiled
+def add_weight_gradient(x: Matrix, grad_y: Matrix, grad_w: Matrix, rows: int) -> None:
+    """grad_w += x grad_y^T, the gradient of `product` with respect to w. Zeroes what pads grad_y."""
+    n_in, n_out = grad_w.shape
+    padded = -(-rows // LANES) * LANES
+    grad_y[:, rows:padded] = _ZERO
+    for i in range(0, n_in - 3, 4):
+        for o in range(0, n_out - 3, 4):
+            _add_sums_4x4(x, grad_y, grad_w, i, o, padded)
+        for o in range(n_out - n_out % 4, n_out):
+            for k in range(4):
+                _add_sum(x, grad_y, grad_w, i + k, o, padded)
+    for i in range(n_in - n_in % 4, n_in):
+        for o in range(n_out):
+            _add_sum(x, grad_y, grad_w, i, o, padded)
+
+
+@compiled
+def _add_sum(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
+    a = zeros()
+    for v in range(0, rows, LANES):
+        a = multiply_add(load(x, i, v), load(g, o, v), a)
+    grad_w[i, o] += total(a)
+
+
+@compiled
+def _add_sums_4x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
+    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
+    b0, b1, b2, b3 = zeros(), zeros(), zeros(), zeros()
+    c0, c1, c2, c3 = zeros(), zeros(), zeros(), zeros()
+    d0, d1, d2, d3 = zeros(), zeros(), zeros(), zeros()
+    for v in range(0, rows, LANES):
+        g0, g1, g2, g3 = load(g, o, v), load(g, o + 1, v), load(g, o + 2, v), load(g, o + 3, v)
+        a, b, c, d = load(x, i, v), load(x, i + 1, v), load(x, i + 2, v), load(x, i + 3, v)
+        a0, a1, a2, a3 = _add_four(a, g0, g1, g2, g3, a0, a1, a2, a3)
+        b0, b1, b2, b3 = _add_four(b, g0, g1, g2, g3, b0, b1, b2, b3)
+        c0, c1, c2, c3 = _add_four(c, g0, g1, g2, g3, c0, c1, c2, c3)
+        d0, d1, d2, d3 = _add_four(d, g0, g1, g2, g3, d0, d1, d2, d3)
+    _add_totals(grad_w, i, o, a0, a1, a2, a3)
+    _add_totals(grad_w, i + 1, o, b0, b1, b2, b3)
+    _add_totals(grad_w, i + 2, o, c0, c1, c2, c3)
+    _add_totals(grad_w, i + 3, o, d0, d1, d2, d3)
+
+
+@compiled
+def _add_four(x, g0, g1, g2, g3, s0, s1, s2, s3):  # type: ignore[no-untyped-def]
+    return (
+        multiply_add(x, g0, s0),
+        multiply_add(x, g1, s1),
+        multiply_add(x, g2, s2),
+        multiply_add(x, g3, s3),
+    )
+
+
+@compiled
+def _add_totals(grad_w, i, o, s0, s1, s2, s3):  # type: ignore[no-untyped-def]
+    grad_w[i, o] += total(s0)
+    grad_w[i, o + 1] += total(s1)
+    grad_w[i, o + 2] += total(s2)
+    grad_w[i, o + 3] += total(s3)
