@@ -4,7 +4,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,11 @@ class Writer:
             self._flush(self._pending_rows)
         self._file.close()
 
+    def abandon(self) -> None:
+        """Lets the file go, whatever it holds."""
+        with suppress(OSError, pa.ArrowException):  # what went wrong first is what matters
+            self._file.close()
+
     def _flush(self, rows: int) -> None:
         table = pa.concat_tables(self._pending)
         # In one piece: the pages end where the pieces end.
@@ -80,7 +85,7 @@ def writer(path: PathLike, schema: pa.Schema) -> Iterator[Writer]:
         try:
             yield stream
         except BaseException:
-            stream._file.close()
+            stream.abandon()
             raise
         stream.close()
 
@@ -249,7 +254,7 @@ def _named(path: PathLike) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: must be a Parquet file, however: it is missing") from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         if Path(path).is_dir():
             raise IsADirectoryError(f"{path}: must be a Parquet file, however: a folder") from None
         reason = " ".join(str(error).split()) or type(error).__name__

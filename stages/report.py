@@ -1,0 +1,40 @@
+"""Draws the report of a data set: report.html, masks.png, masks.svg."""
+
+from pathlib import Path
+
+from stages import run
+from tabnet import tables
+from tabnet.params import Params
+from tabnet.report import images, report
+from tabnet.report.explanation import numbers, open_folder
+from tabnet.report.provenance import of_pipeline
+
+REPORTS = Path("reports")
+DATA = Path("data")
+
+
+def main(params: Params, dataset: str) -> None:
+    """Writes into reports/<dataset>."""
+    data, folder = DATA / dataset, REPORTS / dataset
+    explanation = open_folder(
+        data / "explanation",
+        name=dataset,
+        values=data / f"{params.explain.split}.parquet",
+        relevance=data / "relevance.parquet",
+        split=params.explain.split,
+    )
+    drawn = report.collect(
+        explanation,
+        numbers(folder),
+        sort_by=params.report.sort_by.get(dataset, "row"),
+        quantile=params.report.quantile.model_dump(),
+    )
+    picture = report.picture(drawn)
+    html = report.html(drawn, provenance=of_pipeline(explanation, params.model_dump()))
+    tables.write_bytes(folder / "masks.png", images.png(picture))
+    tables.write_text(folder / "masks.svg", images.svg(picture))
+    tables.write_text(folder / "report.html", html)
+
+
+if __name__ == "__main__":
+    run(main)

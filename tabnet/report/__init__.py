@@ -1,0 +1,1 @@
+"""Offline HTML reports: where a model looked, and whether that can be trusted."""

@@ -1,0 +1,131 @@
+"""Figures about training and importance: tables in, plain Altair charts out."""
+
+from __future__ import annotations
+
+import altair as alt
+import pandas as pd
+
+from tabnet.report import theme
+
+
+def seed_columns(table: pd.DataFrame, prefix: str = "seed_") -> list[str]:
+    """The columns of a table that hold one seed each, in the table's order."""
+    return [str(column) for column in table.columns if str(column).startswith(prefix)]
+
+
+def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
+    """Loss per epoch: the mean over seeds, the band between the lowest and the highest, each seed.
+
+    `history` has columns `epoch`, `seed`, `loss`; `log` draws a logarithmic y axis, as the R
+    package does.
+
+    >>> table = pd.DataFrame({"epoch": [1, 2], "seed": [7, 7], "loss": [1.0, 0.5]})
+    >>> type(training(table)).__name__
+    'LayerChart'
+    """
+    data = history[["epoch", "seed", "loss"]].round(5)
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
+    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=not log)
+
+    def y(field: str) -> alt.Y:
+        title = "loss (mean cross entropy)"
+        return alt.Y(field, title=title, scale=scale, axis=alt.Axis(tickCount=5, grid=True))
+
+    base = alt.Chart(data)
+    pick = alt.selection_point(
+        name="epoch_at", fields=["epoch"], nearest=True, on="pointermove", empty=False
+    )
+    bounds = base.transform_aggregate(
+        low="min(loss)", high="max(loss)", mean="mean(loss)", groupby=["epoch"]
+    )
+    seeds = base.mark_line(strokeWidth=0.7, opacity=0.45, color=theme.ACCENT, aria=False)
+    band = bounds.mark_area(opacity=0.16, color=theme.ACCENT, aria=False)
+    line = bounds.mark_line(strokeWidth=2, color=theme.ACCENT)
+    tooltip = [
+        alt.Tooltip("epoch:Q"),
+        alt.Tooltip("mean:Q", title="mean loss", format=".4f"),
+        alt.Tooltip("low:Q", title="lowest", format=".4f"),
+        alt.Tooltip("high:Q", title="highest", format=".4f"),
+    ]
+    point = bounds.mark_point(filled=True, size=50, color=theme.ACCENT, aria=False)
+    seen = alt.when(pick).then(alt.value(1)).otherwise(alt.value(0))
+    layers = [
+        band.encode(x=x, y=y("low:Q"), y2="high:Q"),
+        seeds.encode(x=x, y=y("loss:Q"), detail="seed:N"),
+        line.encode(x=x, y=y("mean:Q")),
+        point.encode(x=x, y=y("mean:Q"), opacity=seen, tooltip=tooltip).add_params(pick),
+    ]
+    return alt.LayerChart(layer=layers).properties(height=220)
+
+
+def _long(importance: pd.DataFrame) -> pd.DataFrame:
+    """One row for each feature and seed (`consensus` among them), features by importance."""
+    table = importance.sort_values("consensus", ascending=False, kind="stable")
+    table = table.assign(_place=[f"{i:05d}" for i in range(len(table))])
+    long = table.melt(
+        id_vars=["_place", "feature", "relevant"],
+        value_vars=["consensus", *seed_columns(table)],
+        var_name="mask",
+        value_name="share",
+    )
+    long["mask"] = long["mask"].str.replace("seed_", "seed ")
+    long["truth"] = long["relevant"].map(_truth)
+    return long.assign(share=long["share"].round(5)).drop(columns="relevant")
+
+
+def _truth(share: float) -> str:
+    if not share >= 0:
+        return "unknown"
+    return "irrelevant" if share == 0 else "relevant" if share == 1 else "to some rows"
+
+
+def _marked_names(table: pd.DataFrame) -> list[str]:
+    """Feature names with a sign of their truth, so that colour alone does not carry it."""
+    signs = {"relevant": " ●", "to some rows": " ◐"}
+    pairs = zip(table["feature"], table["truth"], strict=True)
+    return [f"{name}{signs.get(truth, '')}" for name, truth in pairs]
+
+
+def importance(table: pd.DataFrame) -> alt.LayerChart:
+    """Share of the consensus mask that each feature holds, with each seed's share as a dot.
+
+    `table` has columns `feature`, `relevant` (share of rows, or missing), `consensus`, `seed_<k>`.
+
+    >>> rows = {"feature": ["a"], "relevant": [1.0], "consensus": [1.0], "seed_1": [0.9]}
+    >>> type(importance(pd.DataFrame(rows))).__name__
+    'LayerChart'
+    """
+    data = _long(table)
+    names = _marked_names(data.drop_duplicates("_place"))
+    axis = alt.Axis(
+        title=None,
+        ticks=False,
+        domain=False,
+        labelPadding=6,
+        labelLimit=110,
+        labelExpr="names[+datum.value]",
+    )
+    y = alt.Y("_place:N", axis=axis, sort=None)
+    ticks = alt.Axis(format="%", tickCount=4, grid=True)
+    x = alt.X("share:Q", title="share of the mask", axis=ticks)
+    kinds = ["relevant", "to some rows", "irrelevant", "unknown"]
+    present = [kind for kind in kinds if kind in set(data["truth"])]
+    colours = dict(zip(kinds, [theme.ACCENT, theme.ACCENT, theme.MUTED, theme.ACCENT], strict=True))
+    scale = alt.Scale(domain=present, range=[colours[kind] for kind in present])
+    legend = alt.Legend(orient="top", title="ground truth", titleOrient="left", labelLimit=200)
+    colour = alt.Color("truth:N", scale=scale, legend=legend if present != ["unknown"] else None)
+    tooltip = [
+        alt.Tooltip("feature:N"),
+        alt.Tooltip("mask:N"),
+        alt.Tooltip("share:Q", format=".2%"),
+        alt.Tooltip("truth:N", title="ground truth"),
+    ]
+    base = alt.Chart(data).encode(y=y, x=x, tooltip=tooltip)
+    is_consensus = alt.datum.mask == "consensus"
+    bars = base.transform_filter(is_consensus).mark_bar(height=alt.RelativeBandSize(band=0.62))
+    dots = base.transform_filter(~is_consensus).mark_circle(size=16, opacity=0.75, aria=False)
+    return (
+        alt.LayerChart(layer=[bars.encode(color=colour), dots.encode(color=alt.value(theme.INK))])
+        .add_params(alt.param(name="names", value=names))
+        .properties(height=21 * len(names))
+    )

@@ -1,0 +1,259 @@
+"""Mask heatmaps: a plain chart for notebooks, PNG and SVG, and the page's painted variant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import altair as alt
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tabnet.report import pooling, theme
+
+ROW = 15  # height of a feature's row in pixels
+COLUMNS = 900  # of the plain chart: a column is a pixel
+
+Mask = npt.NDArray[np.floating]
+
+
+def row_count(panels: int, features: int) -> int:
+    """Rows of a figure: each panel has a title row, its features, and a gap below but the last."""
+    return panels * (features + 2) - 1
+
+
+def row_name(panel: int, feature: int, features: int) -> str:
+    """The y category of a feature (-1: of the title row) in a panel.
+
+    >>> row_name(1, 0, 10)
+    '00013'
+    """
+    return f"{panel * (features + 2) + 1 + feature:05d}"
+
+
+def row_labels(panels: int, features: Sequence[str]) -> list[str]:
+    """What the y axis shows at each row."""
+    return ["", *features, ""] * panels
+
+
+def label_width(features: Sequence[str]) -> int:
+    """Room in pixels for the feature names; fixed, so that figures below each other align."""
+    return min(116, 12 + 7 * max(map(len, features), default=0))
+
+
+def _y(panels: int, features: Sequence[str]) -> alt.Y:
+    # Names are never categories: two features could look alike, and "" is no category.
+    rows = [f"{row:05d}" for row in range(row_count(panels, len(features)))]
+    width = label_width(features)
+    axis = alt.Axis(
+        title=None,
+        ticks=False,
+        domain=False,
+        labelPadding=6,
+        labelLimit=width - 6,
+        labelOverlap=False,
+        minExtent=width,
+        maxExtent=width,
+        labelExpr="labels[+datum.value]",
+    )
+    return alt.Y("row:N", scale=alt.Scale(domain=rows, padding=0), axis=axis)
+
+
+def _titles(panels: Sequence[str], features: int) -> alt.Chart:
+    rows = [row_name(k, -1, features) for k in range(len(panels))]
+    data = pd.DataFrame({"row": rows, "panel": range(len(panels))})
+    base = alt.Chart(data).transform_calculate(title="titles[datum.panel]")
+    text = base.mark_text(align="left", baseline="middle", fontWeight="bold", fontSize=12)
+    chart: alt.Chart = text.encode(x=alt.value(0), y="row:N", text="title:N")
+    return chart
+
+
+def _texts(panels: Sequence[str], features: Sequence[str]) -> list[alt.Parameter]:
+    labels = row_labels(len(panels), features)
+    return [alt.param(name="labels", value=labels), alt.param(name="titles", value=list(panels))]
+
+
+def cells(
+    masks: Mapping[str, Mask], *, quantile: Mapping[str, float], columns: int, unit: float = 1
+) -> pd.DataFrame:
+    """The cells above zero of ordered masks, pooled to at most `columns` bins by the maximum.
+
+    Columns: `row` (y category), `start` and `stop` (positions along x), `value`, and `share` of the
+    panel's clip, 1 at most. A row of a mask stands for `unit` observations.
+
+    >>> cells({"A": np.array([[0.0, 0.5]])}, quantile={"A": 1.0}, columns=9)["share"].tolist()
+    [1.0]
+    """
+    frames = []
+    for k, (panel, mask) in enumerate(masks.items()):
+        bins = min(columns, len(mask))
+        cuts = pooling.edges(len(mask), bins)
+        pooled = pooling.pool(mask, bins=bins)
+        column, feature = np.nonzero(pooled > 0)
+        value = pooled[column, feature].astype(np.float64)
+        share = np.minimum(value / pooling.clip_at(mask, quantile[panel]), 1.0)
+        rows = [row_name(k, int(j), mask.shape[1]) for j in feature]
+        frame = {
+            "row": rows,
+            "start": cuts[column] * unit,
+            "stop": cuts[column + 1] * unit,
+            "value": value.round(4),
+            "share": share.round(4),
+        }
+        frames.append(pd.DataFrame(frame))
+    return pd.concat(frames)
+
+
+def runs(
+    relevance: npt.NDArray[np.bool_], *, panels: int, columns: int, unit: float = 1
+) -> pd.DataFrame:
+    """Stretches along x on which a feature is truly relevant, for each panel.
+
+    Columns: `row`, `start`, `stop`. A bin is relevant where most of its rows are.
+    """
+    rows, features = relevance.shape
+    bins = min(columns, rows)
+    cuts = pooling.edges(rows, bins)
+    on = pooling.pool(relevance.astype(np.float32), bins=bins, how="mean") > 0.5
+    frames = []
+    for feature in range(features):
+        steps = np.flatnonzero(np.diff(on[:, feature].astype(np.int8), prepend=0, append=0))
+        for k in range(panels):
+            name = row_name(k, feature, features)
+            pairs = {"start": cuts[steps[::2]] * unit, "stop": cuts[steps[1::2]] * unit}
+            frames.append(pd.DataFrame({"row": name, **pairs}))
+    return pd.concat(frames)
+
+
+def heatmap(
+    masks: Mapping[str, Mask],
+    features: Sequence[str],
+    *,
+    quantile: Mapping[str, float],
+    relevance: npt.NDArray[np.bool_] | None = None,
+    size: int | None = None,
+    columns: int = COLUMNS,
+    title: str = "observation",
+) -> alt.LayerChart:
+    """Masks (panel -> B x D, rows in the order of drawing) below each other on one x axis.
+
+    Each panel's colours are clipped at its own `quantile`; `relevance` (B x D) is underlined. Where
+    the rows are bins, `size` is the number of observations that they hold.
+
+    >>> mask = np.eye(3)
+    >>> chart = heatmap({"Consensus": mask}, ["a", "b", "c"], quantile={"Consensus": 1.0})
+    >>> type(chart).__name__
+    'LayerChart'
+    """
+    length = len(next(iter(masks.values())))
+    size = length if size is None else size
+    unit = size / max(length, 1)
+    x = alt.X(
+        "start:Q",
+        title=title,
+        scale=alt.Scale(domain=[0, max(size, 1)], nice=False),
+        axis=alt.Axis(format=",d", tickMinStep=1, labelFlush=True, labelSeparation=10),
+    )
+    y = _y(len(masks), features)
+    colour = alt.Color(
+        "share:Q",
+        title="share of the clip",
+        scale=alt.Scale(scheme=theme.SCHEME, domain=[0, 1]),
+        legend=alt.Legend(orient="top", gradientLength=160, format=".0%"),
+    )
+    count = len(features)
+    rows = [row_name(k, j, count) for k in range(len(masks)) for j in range(count)]
+    blank = alt.Chart(pd.DataFrame({"row": rows})).mark_rect(fill=theme.ZERO)
+    drawn = pd.DataFrame(columns=["row", "start", "stop", "value", "share"])
+    if size:
+        drawn = cells(masks, quantile=quantile, columns=columns, unit=unit)
+    layers = [
+        blank.encode(y=y, x=alt.value(0), x2=alt.value("width")),
+        alt.Chart(drawn).mark_rect(aria=False).encode(x=x, x2="stop:Q", y=y, color=colour),
+        _titles(list(masks), count),
+    ]
+    if relevance is not None and size:
+        true = alt.Chart(runs(relevance, panels=len(masks), columns=columns, unit=unit))
+        line = true.mark_rule(stroke=theme.TRUTH, strokeWidth=2, strokeCap="butt")
+        layers.append(line.encode(x=x, x2="stop:Q", y=alt.Y("row:N", bandPosition=0.94)))
+    return (
+        alt.LayerChart(layer=layers)
+        .add_params(*_texts(list(masks), features))
+        .properties(width=columns, height=ROW * row_count(len(masks), count))
+    )
+
+
+def _image(chart: alt.Chart, *, height: int) -> alt.Chart:
+    drawn: alt.Chart = chart.mark_image(
+        align="left",
+        baseline="top",
+        aspect=False,
+        smooth=False,
+        width=alt.ExprRef("width"),
+        height=height,
+    )
+    return drawn
+
+
+def painted(
+    panels: Sequence[str], features: Sequence[str], *, size: int, truth: bool
+) -> alt.LayerChart:
+    """The frame of the page's heatmap, whose pictures the page's script paints.
+
+    The parameters `picture` (all panels) and `truth` (one panel's underlines) hold images, `lo` and
+    `hi` the visible range of positions.
+
+    >>> type(painted(["Consensus"], ["a", "b"], size=9, truth=True)).__name__
+    'LayerChart'
+    """
+    count = len(features)
+    height = ROW * row_count(len(panels), count)
+    domain = [alt.ExprRef("lo"), alt.ExprRef("hi")]
+    x = alt.X(
+        "start:Q",
+        title=None,
+        scale=alt.Scale(domain=domain, nice=False, zero=False),
+        axis=alt.Axis(format=",d", tickMinStep=1, labelFlush=True, labelSeparation=10),
+    )
+    y = _y(len(panels), features)
+    rows = [row_name(k, -1, count) for k in range(len(panels))]
+    frame = alt.Chart(pd.DataFrame({"row": rows, "start": 0}))
+    whole = _image(alt.Chart(pd.DataFrame({"start": [0]})), height=height)
+    layers = [
+        whole.encode(x=alt.value(0), y=alt.value(0), url=alt.value(alt.ExprRef("picture"))),
+        frame.mark_point(opacity=0, size=0, aria=False, clip=True).encode(x=x, y=y),
+        _titles(panels, count),
+    ]
+    if truth:
+        under = _image(frame, height=ROW * (count + 1))
+        url = alt.value(alt.ExprRef("truth"))
+        layers.append(under.encode(x=alt.value(0), y=alt.Y("row:N", bandPosition=0), url=url))
+    names = {"picture": None, "truth": None, "lo": 0, "hi": max(size, 1)}
+    parameters = [alt.param(name=name, value=value) for name, value in names.items()]
+    return (
+        alt.LayerChart(layer=layers)
+        .add_params(*parameters, *_texts(panels, features))
+        .properties(width=COLUMNS, height=height)
+    )
+
+
+def strip(position: npt.ArrayLike, key: npt.ArrayLike, *, size: int, label: int) -> alt.LayerChart:
+    """The sort key along the observations; a brush (`zoom`) chooses what the heatmap shows.
+
+    `label` is the room in pixels of the heatmap's labels.
+
+    >>> type(strip([0, 1], [-1.0, 2.0], size=2, label=40)).__name__
+    'LayerChart'
+    """
+    data = pd.DataFrame({"position": position, "key": key}).dropna()
+    mark = alt.BrushConfig(fill=theme.ACCENT, fillOpacity=0.18, stroke=theme.ACCENT)
+    zoom = alt.selection_interval(name="zoom", encodings=["x"], mark=mark)
+    extent = alt.Axis(title=None, tickCount=3, domain=False, ticks=False, labelPadding=6)
+    extent.minExtent = extent.maxExtent = label
+    base = alt.Chart(data).encode(
+        x=alt.X("position:Q", scale=alt.Scale(domain=[0, max(size, 1)], nice=False), axis=None),
+        y=alt.Y("key:Q", axis=extent),
+    )
+    area = base.mark_area(color=theme.ACCENT, opacity=0.18, aria=False).add_params(zoom)
+    line = base.mark_line(color=theme.ACCENT, strokeWidth=1.2, aria=False)
+    return alt.LayerChart(layer=[area, line]).properties(height=38)

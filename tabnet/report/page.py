@@ -1,0 +1,150 @@
+"""The page: charts, arrays and texts put into one file that needs nothing else."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any
+from urllib.parse import quote
+
+import altair as alt
+import jinja2
+import vl_convert
+from markupsafe import Markup
+
+from tabnet.report import payload, theme
+
+Table = Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A chart of the page, with the sentences that say what it shows."""
+
+    name: str
+    title: str
+    chart: alt.LayerChart
+    sentences: tuple[str, ...] = ()
+    description: str = ""
+    wide: bool = False
+    table: dict[str, Table] = field(default_factory=dict)
+
+
+def script_json(value: object) -> Markup:
+    """JSON that cannot end the script element it lies in, nor be taken for a comment or entity.
+
+    >>> script_json({"name": "</script>"})
+    Markup('{"name":"\\\\u003c/script\\\\u003e"}')
+    """
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return Markup(text)
+
+
+@functools.cache
+def library() -> str:
+    """Vega alone, compressed: the page's charts are compiled before they get there."""
+    # vl-convert ships Vega under this address, and bundles it without a request.
+    vega = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
+    script = vl_convert.javascript_bundle(f"import * as all from '{vega}'; window.vega = all;")
+    # The bundle declares some two thousand names, none of which the page needs.
+    return payload.compress(f"(function(){{{script}}})()".encode())
+
+
+def compiled(figure: Figure) -> dict[str, Any]:
+    """A figure's Vega specification, as wide as its place in the page and in the page's colours."""
+    chart = figure.chart.configure(**theme.config(background="transparent"))
+    chart = chart.properties(width="container", description=figure.description or figure.title)
+    spec = theme.with_variables(chart.to_dict(format="vega"))
+    for mark in spec["marks"]:
+        update = mark["encode"]["update"]
+        # Vega blanks a picture while its address loads, an image in hand it draws at once.
+        if mark["type"] == "image":
+            update["image"] = update.pop("url")
+    return dict(spec)
+
+
+def policy(script: str) -> str:
+    """The content security policy of a page with one script: no connection, no other script.
+
+    Vega compiles its expressions, hence 'unsafe-eval'; the figures carry their own styles.
+    """
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}' 'unsafe-eval';"
+        " style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def asset(name: str) -> str:
+    """The text of a file beside this module."""
+    return files("tabnet.report").joinpath(name).read_text("utf-8")
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """Templates that escape whatever is put into them, and refuse what is not there."""
+    loader = jinja2.FunctionLoader(asset)
+    return jinja2.Environment(
+        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+
+
+def address(name: str) -> str:
+    """A folder's name in a relative link.
+
+    >>> address("a b:c")
+    './a%20b%3Ac'
+    """
+    return f"./{quote(name, safe='')}"
+
+
+def save_buttons(what: str) -> Markup:
+    """The buttons that save a figure."""
+    button = Markup('<button type="button" data-save="{}" aria-label="{}">{}</button>')
+    buttons = (
+        button.format(kind.lower(), f"{kind}: save {what}", kind) for kind in ("SVG", "PNG", "CSV")
+    )
+    return Markup('<div class="save">{}</div>').format(Markup("").join(buttons))
+
+
+def render(
+    *,
+    heat: Figure,
+    strip: Figure,
+    figures: Sequence[Figure],
+    facts: dict[str, Any],
+    arrays: str,
+    **texts: Any,
+) -> str:
+    """The page of one data set; `texts` fill the template."""
+    specs = {figure.name: compiled(figure) for figure in (heat, strip, *figures)}
+    # An integrity hash is over what the parser gives: carriage returns would not survive.
+    script = "\n" + asset("script.js").replace("\r\n", "\n")
+    assert "</script" not in script
+    return (
+        environment()
+        .get_template("report.html.jinja")
+        .render(
+            policy=policy(script),
+            style=Markup(asset("style.css")),
+            script=Markup(script),
+            library=Markup(library()),
+            arrays=Markup(arrays),
+            facts=script_json({**facts, "colours": _colours(), "scheme": theme.SCHEME}),
+            specs=script_json(specs),
+            figures=figures,
+            save=save_buttons,
+            **texts,
+        )
+    )
+
+
+def _colours() -> dict[str, str]:
+    return {variable[4:-1]: colour for colour, variable in theme.VARIABLES.items()}

@@ -1,0 +1,70 @@
+"""What a report was made from: parameters, files by their hashes, libraries by their versions."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+
+import vl_convert
+
+from tabnet.report.explanation import Explanation
+
+LIBRARIES = ("altair", "vl-convert-python", "numpy", "pandas", "pyarrow", "Jinja2")
+
+Rows = list[tuple[str, str]]
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files(paths: Iterable[Path]) -> Rows:
+    """Each file's name and SHA-256, sorted by name."""
+    known = sorted(paths, key=lambda path: path.name)
+    with ThreadPoolExecutor() as pool:
+        return list(zip([path.name for path in known], pool.map(sha256, known), strict=True))
+
+
+def libraries() -> Rows:
+    """The versions of what drew the report."""
+    found = [("Python", platform.python_version())]
+    found += [(name, version(name)) for name in LIBRARIES]
+    return [*found, ("Vega", str(vl_convert.get_vega_version()))]
+
+
+def parameters(tree: Mapping[str, object], prefix: str = "") -> Rows:
+    """Nested parameters as dotted names and their values.
+
+    >>> parameters({"train": {"epochs": 60, "seeds": (1, 2)}})
+    [('train.epochs', '60'), ('train.seeds', '1, 2')]
+    """
+    rows: Rows = []
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            rows += parameters(value, f"{prefix}{key}.")
+        elif isinstance(value, (list, tuple)):
+            rows.append((f"{prefix}{key}", ", ".join(map(str, value))))
+        else:
+            rows.append((f"{prefix}{key}", str(value)))
+    return rows
+
+
+def of_pipeline(
+    explanation: Explanation, params: Mapping[str, object]
+) -> list[dict[str, str | Rows]]:
+    """The page's provenance: the sections that led to the explanation, its files, the libraries."""
+    # The list of data sets and the other ones' order have no part in this one's report.
+    tree = {key: value for key, value in params.items() if key not in ("datasets", "report")}
+    known = [*sorted(explanation.folder.glob("*.parquet"))]
+    known += [path for path in (explanation.values, explanation.relevance) if path is not None]
+    return [
+        {"title": "Parameters", "rows": parameters(tree)},
+        {"title": "Files and their SHA-256", "rows": files(known)},
+        {"title": "Libraries", "rows": libraries()},
+    ]

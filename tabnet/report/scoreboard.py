@@ -1,0 +1,108 @@
+"""Scores for readers: their names, what is good, and the figure that compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from tabnet.report import theme
+
+# All lie in 0..1; of those named here with "lower", less is better.
+NAMES = {
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "log_loss": "log loss (lower is better)",
+    "brier": "Brier score (lower is better)",
+    "rma": "mask mass on relevant features",
+    "rra": "top features relevant",
+    "tpr": "relevant cells found",
+    "fdr": "false discoveries (lower is better)",
+    "mask_auroc": "AUROC of mask cells",
+    "mask_average_precision": "average precision of mask cells",
+}
+HEADLINE = {
+    "auc": "AUC",
+    "accuracy": "accuracy",
+    "rma": "mask mass on relevant",
+    "fdr": "false discoveries",
+}
+
+Metrics = Mapping[str, Any]
+
+
+def table(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
+    """Scores of data sets, long: `dataset`, `score`, `consensus`, `mean` and `std` over seeds.
+
+    >>> one = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": 0.1}}}
+    >>> table({"syn2": one})["score"].tolist()
+    ['AUC']
+    """
+    rows = [
+        {
+            "dataset": dataset,
+            "score": text,
+            "consensus": scores["consensus"][name],
+            "mean": scores["seeds"][name]["mean"],
+            "std": scores["seeds"][name]["std"],
+        }
+        for dataset, scores in metrics.items()
+        for name, text in NAMES.items()
+        if scores["consensus"].get(name) is not None
+    ]
+    columns = ["dataset", "score", "consensus", "mean", "std"]
+    return pd.DataFrame(rows, columns=columns).round(4)
+
+
+def comparison(scores: pd.DataFrame) -> alt.LayerChart:
+    """Scores of the consensus (filled) and of single seeds (ring: their mean, line: deviation).
+
+    `scores` is a `table`; log losses, which have no upper end, are left to the table.
+
+    >>> one = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": 0.1}}}
+    >>> type(comparison(table({"syn2": one}))).__name__
+    'LayerChart'
+    """
+    data = scores[scores["score"] != NAMES["log_loss"]]
+    names = list(dict.fromkeys(data["dataset"]))
+    data = data.assign(
+        low=(data["mean"] - data["std"]).round(4), high=(data["mean"] + data["std"]).round(4)
+    )
+    title = "score: filled the consensus, ring and line mean and deviation of seeds"
+    kept = [name for name in NAMES.values() if name in set(data["score"])]
+    labels = alt.Axis(title=None, ticks=False, domain=False, labelLimit=220, labelPadding=8)
+    base = alt.Chart(data).encode(
+        y=alt.Y("score:N", sort=kept, axis=labels, scale=alt.Scale(domain=kept)),
+        yOffset=alt.YOffset("dataset:N", sort=names, scale=alt.Scale(domain=names)),
+        color=_by_name(alt.Color, names, [theme.ACCENT, theme.SECOND, theme.INK, theme.SOFT]),
+        tooltip=[
+            alt.Tooltip("dataset:N", title="data set"),
+            alt.Tooltip("score:N"),
+            alt.Tooltip("consensus:Q", format=".4f"),
+            alt.Tooltip("mean:Q", title="mean of seeds", format=".4f"),
+            alt.Tooltip("std:Q", title="deviation of seeds", format=".4f"),
+        ],
+    )
+
+    def x(field: str) -> alt.X:
+        return alt.X(field, title=title, axis=alt.Axis(grid=True, tickCount=6))
+
+    shape = _by_name(alt.Shape, names, ["circle", "square", "diamond", "triangle-up"])
+    rule = base.mark_rule(strokeWidth=1.5, aria=False).encode(x=x("low:Q"), x2="high:Q")
+    ring = base.mark_point(size=45, fill=theme.CARD, aria=False).encode(x=x("mean:Q"), shape=shape)
+    filled = base.mark_point(size=70, filled=True, opacity=1).encode(
+        x=x("consensus:Q"), shape=shape
+    )
+    height = max(1, len(kept)) * (14 + 12 * max(1, len(names)))
+    return alt.LayerChart(layer=[rule, ring, filled]).properties(height=height)
+
+
+def _by_name(channel: Any, names: Sequence[str], values: Sequence[str]) -> Any:
+    """A channel that tells data sets apart; one data set needs no legend."""
+    repeated = [values[i % len(values)] for i in range(len(names))]
+    legend = alt.Legend(title=None, orient="top") if len(names) > 1 else None
+    return channel(
+        "dataset:N", scale=alt.Scale(domain=list(names), range=repeated), sort=None, legend=legend
+    )

@@ -1,0 +1,143 @@
+"""Sentences under the figures, each computed from what the figure shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from tabnet.report.charts import seed_columns
+from tabnet.report.explanation import Explanation
+from tabnet.report.groups import Group
+from tabnet.report.store import Store
+
+
+def percent(share: float) -> str:
+    """A share as a reader wants it.
+
+    >>> percent(0.3333), percent(0.0004), percent(0.9968)
+    ('33 %', '0.04 %', '99.7 %')
+    """
+    value = 100 * share
+    if 99 < value < 100:
+        return f"{min(value, 99.9):.1f} %"
+    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1g} %"
+
+
+def listed(items: Sequence[str]) -> str:
+    """Items in a sentence.
+
+    >>> listed(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = items or ["none"]
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "row"), count(5000, "row")
+    ('1 row', '5,000 rows')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(explanation: Explanation) -> str:
+    """How much was explained."""
+    parts = [
+        count(explanation.rows, f"{explanation.split} observation"),
+        count(len(explanation.features), "feature"),
+        count(explanation.steps, "decision step"),
+        count(len(explanation.seeds), "seed"),
+    ]
+    return " · ".join(parts)
+
+
+def comparison(scores: pd.DataFrame) -> list[str]:
+    """What the consensus gains over single seeds, over all scores."""
+    if scores.empty:
+        return ["No scores are known."]
+    less = scores["score"].str.contains("lower is better")
+    gain = (scores["consensus"] - scores["mean"]).where(~less, scores["mean"] - scores["consensus"])
+    better = int((gain > 0).sum())
+    return [
+        f"The consensus is better than the mean of single seeds on {better} of"
+        f" {count(len(scores), 'score')}."
+    ]
+
+
+def heat(
+    explanation: Explanation, held: Store, groups: Sequence[Group], *, order: str
+) -> list[str]:
+    """How to read the heatmap, what it holds, and where the consensus looks."""
+    said = ["Each column is an observation, each row a feature: the brighter, the more attention."]
+    hidden = len(explanation.features) - len(held.features)
+    if hidden:
+        shown = count(len(held.features), "feature")
+        said.append(f"The {shown} of highest importance are drawn, {hidden} are not.")
+    if held.bins is not None:
+        bins, rows = len(held.bins.edges) - 1, count(explanation.rows, "observation")
+        said.append(
+            f"In the order of {order}, {rows} lie in {bins:,} bins. Other orders and other seeds"
+            f" show a sample of {len(held.row):,}: every so many-th, and those of lowest agreement."
+        )
+    said += [_group(explanation.features, group) for group in groups[:2]]
+    return said
+
+
+def _group(features: Sequence[str], group: Group) -> str:
+    share = np.array(group.share)
+    if share.sum() == 0:
+        return f"On {group.label} ({count(group.rows, 'row')}), the consensus is all zero."
+    best = np.argsort(-share, kind="stable")
+    enough = int(np.searchsorted(np.cumsum(share[best]) / share.sum(), 0.9)) + 1
+    top = [f"{features[j]} ({percent(share[j])})" for j in best[: min(enough, 6)]]
+    where = "Over all rows" if group.label == "all rows" else f"Where {group.label}"
+    text = f"{where} ({group.rows:,}), the consensus looks mostly at {listed(top)}"
+    if group.relevant is None:
+        return f"{text}."
+    true = sum(share[j] for j, relevant in enumerate(group.relevant) if relevant)
+    return f"{text}; {percent(true / share.sum())} of it lies on truly relevant features."
+
+
+def importance(table: pd.DataFrame) -> list[str]:
+    """Which features lead, whether those are the relevant ones, and how far seeds differ."""
+    if table.empty or not table["consensus"].sum() > 0:
+        return ["The masks are all zero: no feature has any importance."]
+    ranked = table.sort_values("consensus", ascending=False, kind="stable")
+    relevant = int((ranked["relevant"] > 0).sum())
+    said = []
+    if ranked["relevant"].notna().any() and relevant:
+        found = int((ranked["relevant"].iloc[:relevant] > 0).sum())
+        which = count(relevant, "feature")
+        if found == relevant:
+            said.append(f"The {which} of highest importance are exactly the truly relevant ones.")
+        else:
+            said.append(f"Of the {which} of highest importance, {found} are truly relevant.")
+    first = ranked.iloc[0]
+    said.append(f"{first['feature']} leads with {percent(first['consensus'])} of the consensus.")
+    seeds = seed_columns(table)
+    if len(seeds) > 1:
+        spread = table[seeds].max(axis=1) - table[seeds].min(axis=1)
+        widest = table.iloc[int(spread.to_numpy().argmax())]
+        low, high = percent(widest[seeds].min()), percent(widest[seeds].max())
+        said.append(f"Seeds differ most on {widest['feature']}: from {low} to {high}.")
+    return said
+
+
+def training(history: pd.DataFrame) -> list[str]:
+    """From where to where the loss goes, and how far seeds are apart at the end."""
+    if history.empty:
+        return ["No epoch was trained."]
+    first, last = history["epoch"].min(), history["epoch"].max()
+    begin, end = history[history["epoch"] == first], history[history["epoch"] == last]
+    said = [
+        f"The mean loss of {count(len(end), 'seed')} goes from {begin['loss'].mean():.3f} (epoch"
+        f" {first}) to {end['loss'].mean():.3f} (epoch {last})."
+    ]
+    if len(end) > 1:
+        low, high = end["loss"].min(), end["loss"].max()
+        said.append(f"At the end the seeds lie between {low:.3f} and {high:.3f}.")
+    return said

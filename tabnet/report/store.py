@@ -1,0 +1,174 @@
+"""What the page holds of an explanation: a bounded number of rows, and bins over all of them.
+
+The budget is in mask cells. Where all rows fit, the page holds each of them. Where they do not, it
+holds two things: bins over all rows in the order of `report.sort_by` (maximum and mean of each bin)
+and a sample of rows, every so many-th in that order and the rows of lowest agreement, for the
+other orders, the other seeds and single observations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from tabnet.report import pooling
+from tabnet.report.explanation import Bools, Explanation, Floats, Predictions
+
+CELLS = 700_000  # mask cells held in full: 5000 rows of 10 features in 14 panels
+SAMPLE_CELLS = 350_000  # of the sample, where there are bins
+BINNED_CELLS = 250_000  # of the bins: 5000 of 10 features in 5 panels
+LOWEST = 50  # rows of lowest agreement that a sample always holds
+FEATURES = 40  # rows of a panel; of more features, those of highest importance
+
+Ints = npt.NDArray[np.integer]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bins:
+    """All rows, cut into n bins in the order of the key.
+
+    Shapes: edges n + 1; key (means) n; peak and mean panel -> n x D; truth (share) n x D.
+    """
+
+    edges: Ints
+    key: npt.NDArray[np.float64]
+    peak: dict[str, Floats]
+    mean: dict[str, Floats]
+    truth: Floats | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Store:
+    """M rows, ascending in the sort key, and the D features that are drawn.
+
+    Shapes: row (in the file), position (among all rows in the order of the key) and key M; values,
+    truth and each mask M x D. `exact`: these are all rows.
+    """
+
+    features: tuple[int, ...]
+    row: Ints
+    position: Ints
+    key: npt.NDArray[np.float64]
+    values: Floats | None
+    truth: Bools | None
+    masks: dict[str, Floats]
+    predictions: Predictions | None
+    bins: Bins | None
+
+
+def panels(explanation: Explanation) -> list[str]:
+    """The masks that a report draws at once."""
+    return ["consensus", "aggregate", *(f"step_{s + 1}" for s in range(explanation.steps))]
+
+
+def shown_features(importance: npt.ArrayLike) -> tuple[int, ...]:
+    """The features that are drawn, in file order: those of highest importance.
+
+    >>> shown_features([0.2, 0.8])
+    (0, 1)
+    """
+    best = np.argsort(-np.asarray(importance), kind="stable")[:FEATURES]
+    return tuple(sorted(int(j) for j in best))
+
+
+def collect(explanation: Explanation, *, sort_by: str, features: tuple[int, ...]) -> Store:
+    """One pass over each file of the explanation, in batches of rows.
+
+    Raises:
+        OSError, ValueError: as `tables.batches` does, or `sort_by` is no column.
+    """
+    key = explanation.key(sort_by)
+    order = pooling.order(key)
+    drawn = panels(explanation)
+    others = [f"aggregate_seed_{seed}" for seed in explanation.seeds if seed != explanation.shown]
+    width = max(len(features), 1)
+    held = width * (len(drawn) + len(others))
+    exact = explanation.rows * held <= CELLS
+    position: Ints = np.arange(explanation.rows)
+    if not exact:
+        position = _sample(explanation.predictions, order, rows=SAMPLE_CELLS // held)
+    reader = _Reader(
+        order,
+        rows=order[position],
+        features=features,
+        bins=0 if exact else min(explanation.rows, BINNED_CELLS // (width * len(drawn))),
+    )
+    for panel in drawn:
+        reader.read(panel, explanation.masks(panel), binned=not exact)
+    for panel in others:
+        reader.read(panel, explanation.masks(panel), binned=False)
+    values = _Reader(order, rows=order[position], features=features, bins=0)
+    values.read("values", explanation.feature_values(), binned=False)
+    truth = _Reader(order, rows=order[position], features=features, bins=reader.bins)
+    truth.read("truth", explanation.truths(), binned=not exact)
+    known = explanation.relevance is not None
+    return Store(
+        features=features,
+        row=order[position],
+        position=position,
+        key=key[order[position]],
+        values=None if explanation.values is None else values.rows["values"],
+        truth=truth.rows["truth"] > 0 if known else None,
+        masks=reader.rows,
+        predictions=_select(explanation.predictions, order[position]),
+        bins=None
+        if exact
+        else Bins(
+            edges=pooling.edges(len(order), reader.bins),
+            key=_means(key[order], reader.bins),
+            peak=reader.peak,
+            mean=reader.mean,
+            truth=truth.mean["truth"] if known else None,
+        ),
+    )
+
+
+class _Reader:
+    """Reads matrices in one pass each: chosen rows, and reductions over the bins of all rows."""
+
+    def __init__(self, order: Ints, *, rows: Ints, features: tuple[int, ...], bins: int) -> None:
+        self.bins = bins
+        self.rows: dict[str, Floats] = {}
+        self.peak: dict[str, Floats] = {}
+        self.mean: dict[str, Floats] = {}
+        self._features = list(features)
+        self._bin_of_row = pooling.bin_of_row(order, bins) if bins else None
+        self._picked = np.sort(rows)
+        self._back = np.searchsorted(self._picked, rows)
+
+    def read(self, name: str, batches: Iterable[npt.NDArray[np.generic]], *, binned: bool) -> None:
+        width = len(self._features)
+        pick = pooling.Pick(self._picked, width)
+        drawn = (batch[:, self._features].astype(np.float32) for batch in batches)
+        if binned and self._bin_of_row is not None:
+            pool = pooling.Pool(self._bin_of_row, bins=self.bins, width=width)
+            pooling.scan(drawn, pick, pool)
+            self.peak[name], self.mean[name] = pool.peak, pool.mean.astype(np.float32)
+        else:
+            pooling.scan(drawn, pick)
+        self.rows[name] = pick.values[self._back]
+
+
+def _means(key: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64]:
+    return np.asarray(pooling.pool(key[:, None], bins=bins, how="mean")[:, 0])
+
+
+def _sample(predictions: Predictions | None, order: Ints, *, rows: int) -> Ints:
+    """Positions in the order: evenly spaced, and those of the rows of lowest agreement."""
+    even = ((np.arange(rows) + 0.5) * len(order) / rows).astype(np.int64)
+    if predictions is None:
+        return np.unique(even)
+    position = np.empty(len(order), dtype=np.int64)
+    position[order] = np.arange(len(order))
+    lowest = np.argsort(predictions.agreement, kind="stable")[:LOWEST]
+    return np.union1d(even, position[lowest])
+
+
+def _select(predictions: Predictions | None, rows: Ints) -> Predictions | None:
+    if predictions is None:
+        return None
+    parts = {f.name: getattr(predictions, f.name)[rows] for f in fields(Predictions)}
+    return Predictions(**parts)

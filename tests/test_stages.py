@@ -1,0 +1,423 @@
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from numpy.typing import NDArray
+
+from stages import evaluate, generate
+from tabnet import tables
+from tabnet.datasets import DATASETS, SPLITS
+from tabnet.params import Evaluate, Explain, Generate, Params
+from tabnet.scores import importance, mask_scores, prediction_scores
+
+ROOT = Path(__file__).parents[1]
+DATA = Path("data", "syn4")
+EXPLANATION = DATA / "explanation"
+FEATURES = list(DATASETS["syn4"].features)
+PARAMS = Params(generate=Generate(train_rows=70, test_rows=50))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("params.yaml").write_text((ROOT / "params.yaml").read_text())
+    return tmp_path
+
+
+def command(code: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-W", "error", "-c", code, *arguments]
+
+
+def environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
+
+
+def stage(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", f"stages.{name}", *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def started(main: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A process that runs the stage whose body is `main`."""
+    code = f"import stages\ndef main(params, dataset):\n    {main}\nstages.run(main)"
+    return subprocess.run(
+        command(code, *arguments), env=environment(), capture_output=True, text=True, check=False
+    )
+
+
+def test_a_stage_gets_parameters_and_arguments() -> None:
+    done = started("print(params.train.epochs, dataset)", "syn4")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{Params().train.epochs} syn4\n", "")
+
+
+@pytest.mark.parametrize(
+    ("main", "line"),
+    [
+        ("raise ValueError('must be 1,\\n\\nhowever:\\t 2')", "must be 1, however: 2"),
+        ("raise OSError(28, 'No space left', 'x')", "[Errno 28] No space left: 'x'"),
+        ("raise ValueError", "ValueError"),
+        ("params.train.epochs = 0", "1 validation error for Train"),
+    ],
+)
+def test_a_mistake_is_one_line(main: str, line: str) -> None:
+    done = started(main, "syn2")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(line)
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_fault_of_ours_is_a_traceback() -> None:
+    done = started("assert False, 'impossible'", "syn2")
+    assert done.returncode == 1
+    assert done.stderr.startswith("Traceback")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ([], "the stage's arguments must be: dataset, however: []"),
+        (["syn2", "syn4"], "the stage's arguments must be: dataset, however: ['syn2', 'syn4']"),
+        (["syn9"], "the data set must be one of syn2, syn4, however: 'syn9'"),
+        (["../x"], "the data set must be one of syn2, syn4, however: '../x'"),
+        ([""], "the data set must be one of syn2, syn4, however: ''"),
+    ],
+)
+@pytest.mark.parametrize("name", ["generate", "evaluate"])
+def test_wrong_arguments_are_one_line(name: str, arguments: list[str], line: str) -> None:
+    done = stage(name, *arguments)
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{line}\n")
+    assert os.listdir() == ["params.yaml"]
+
+
+def test_a_data_set_that_is_not_asked_for_is_refused() -> None:
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("  - syn4\n", ""))
+    done = stage("generate", "syn4")
+    assert done.stderr == "the data set must be one of syn2, however: 'syn4'\n"
+
+
+def test_bad_parameters_are_one_line_before_any_work() -> None:
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("gamma: 1.3", "gamma: 0"))
+    done = stage("generate", "syn2")
+    line = "params.yaml: model.gamma must be at least 1, however: 0\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
+    Path("params.yaml").unlink()
+    done = stage("generate", "syn2")
+    assert done.returncode == 1
+    assert done.stderr.startswith("params.yaml: must be a readable file, however: ")
+    assert os.listdir() == []
+
+
+def alive(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
+def gone(process: int) -> bool:
+    """Whether the process ends within five seconds."""
+    for _ in range(100):
+        if not alive(process):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills orphans on request")
+def test_a_stage_dies_with_its_parent() -> None:
+    """Without its request to the kernel a sleeping stage outlives the killed parent."""
+    for request in (True, False):
+        main = "import os, time\n    print(os.getpid(), flush=True)\n    time.sleep(60)"
+        omit = "" if request else "stages._die_with_parent = lambda: None\n"
+        code = f"import stages\n{omit}def main(params, dataset):\n    {main}\nstages.run(main)"
+        parent = f"import subprocess, sys; subprocess.run({command(code, 'syn2')!r})"
+        with subprocess.Popen(
+            command(parent), env=environment(), stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            child = int(process.stdout.readline())
+            process.send_signal(signal.SIGKILL)
+        if request:
+            assert gone(child)
+        else:
+            assert alive(child)
+            os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills orphans on request")
+def test_a_stage_whose_parent_just_died_dies() -> None:
+    code = (
+        "import os, stages; parents = iter([1, 2]); os.getppid = lambda: next(parents)\n"
+        "stages.run(lambda params: print('worked'))"
+    )
+    done = subprocess.run(command(code), env=environment(), capture_output=True, check=False)
+    assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
+
+
+def test_the_runner_imports_nothing_heavy() -> None:
+    code = "import sys, stages; print(*(set(sys.modules) & {'torch', 'pandas', 'pyarrow', 'dvc'}))"
+    done = subprocess.run(command(code), env=environment(), capture_output=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("name", ["generate", "evaluate"])
+def test_stages_without_networks_do_not_import_torch(name: str) -> None:
+    code = f"import sys, stages.{name}; print(*(set(sys.modules) & {{'torch', 'sklearn', 'dvc'}}))"
+    done = subprocess.run(command(code), env=environment(), capture_output=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_generate_writes_the_data_set() -> None:
+    generate.main(PARAMS, "syn4")
+    truth = tables.read(DATA / "relevance.parquet")
+    assert truth["split"].to_pylist() == ["train"] * 70 + ["test"] * 50
+    relevance = np.stack([truth[name].to_numpy() for name in FEATURES], axis=1)
+    for split in SPLITS:
+        rows = {"train": slice(0, 70), "test": slice(70, 120)}[split]
+        expected = DATASETS["syn4"].sample(70 if split == "train" else 50, seed=1, split=split)
+        table = tables.read(DATA / f"{split}.parquet")
+        assert table.schema.names == [*FEATURES, "y"]
+        assert table.schema.types == [pa.float32()] * 10 + [pa.string()]
+        np.testing.assert_array_equal(tables.matrix(table, FEATURES), expected.x)
+        assert [answer == "yes" for answer in table["y"].to_pylist()] == expected.y.tolist()
+        np.testing.assert_array_equal(relevance[rows], expected.relevance)
+
+
+def test_generate_is_reproducible_and_the_train_rows_stay() -> None:
+    generate.main(PARAMS, "syn4")
+    names = sorted(os.listdir(DATA))
+    assert names == ["relevance.parquet", "test.parquet", "train.parquet"]
+    before = {name: (DATA / name).read_bytes() for name in names}
+    generate.main(PARAMS, "syn4")
+    assert {name: (DATA / name).read_bytes() for name in names} == before
+    generate.main(Params(generate=Generate(train_rows=70, test_rows=51)), "syn4")
+    assert (DATA / "train.parquet").read_bytes() == before["train.parquet"]
+    assert (
+        tables.read(DATA / "test.parquet")
+        .slice(0, 50)
+        .equals(
+            pa.Table.from_batches(list(tables.batches(DATA / "test.parquet", batch_rows=50))[:1])
+        )
+    )
+    generate.main(Params(generate=Generate(seed=2, train_rows=70, test_rows=50)), "syn4")
+    assert (DATA / "train.parquet").read_bytes() != before["train.parquet"]
+
+
+def test_generate_runs_as_the_pipeline_runs_it() -> None:
+    done = stage("generate", "syn2")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert tables.rows("data/syn2/train.parquet") == Params().generate.train_rows
+
+
+def mask_of(seed: int, rows: int) -> NDArray[np.float32]:
+    mask = np.maximum(np.random.default_rng(seed).standard_normal((rows, 10), np.float32), 0)
+    mask /= np.maximum(mask.sum(axis=1, keepdims=True), 1e-9)
+    return mask
+
+
+def write_mask(name: str, mask: NDArray[np.float32]) -> None:
+    columns = dict(zip(FEATURES, mask.T, strict=True))
+    tables.write(EXPLANATION / f"{name}.parquet", pa.table(columns))
+
+
+def explain(*, seeds: tuple[int, ...] = (3, 7), split: str = "test", rows: int = 50) -> None:
+    """An explanation of made-up masks, of the form that the stage explain writes."""
+    labels = tables.read(DATA / f"{split}.parquet")["y"]
+    generator = np.random.default_rng(0)
+    columns: dict[str, Any] = {"label": labels.slice(0, rows)}
+    for name in ("probability", "agreement"):
+        columns[name] = generator.random(rows, np.float32)
+    for seed in seeds:
+        columns[f"probability_seed_{seed}"] = generator.random(rows, np.float32)
+        columns[f"total_seed_{seed}"] = generator.random(rows, np.float32)
+        write_mask(f"aggregate_seed_{seed}", mask_of(seed, rows))
+    write_mask("consensus", mask_of(0, rows))
+    tables.write(EXPLANATION / "predictions.parquet", pa.table(columns))
+
+
+def evaluated(params: Params = PARAMS) -> dict[str, Any]:
+    evaluate.main(params, "syn4")
+    metrics: dict[str, Any] = json.loads(Path("reports/syn4/metrics.json").read_text())
+    return metrics
+
+
+@pytest.fixture
+def explained() -> None:
+    generate.main(PARAMS, "syn4")
+    explain()
+
+
+@pytest.mark.usefixtures("explained")
+def test_evaluate_scores_each_mask_and_prediction() -> None:
+    metrics = evaluated()
+    sample = DATASETS["syn4"].sample(50, seed=1, split="test")
+    predictions = tables.read(EXPLANATION / "predictions.parquet")
+
+    def expected(column: str, mask: NDArray[np.float32]) -> dict[str, float]:
+        return {
+            **prediction_scores(predictions[column].to_numpy(), sample.y),
+            **mask_scores(mask, sample.relevance, threshold=1e-6),
+        }
+
+    assert metrics["consensus"] == pytest.approx(expected("probability", mask_of(0, 50)), rel=1e-5)
+    of_seeds = [expected(f"probability_seed_{seed}", mask_of(seed, 50)) for seed in (3, 7)]
+    for key, summary in metrics["seeds"].items():
+        values = np.array([scores[key] for scores in of_seeds])
+        assert summary["mean"] == pytest.approx(values.mean(), rel=1e-5)
+        assert summary["std"] == pytest.approx(abs(values[0] - values[1]) / np.sqrt(2), rel=1e-4)
+    assert sorted(metrics) == ["agreement", "consensus", "seeds"]
+    assert sorted(metrics["seeds"]) == sorted(metrics["consensus"])
+    assert metrics["agreement"] == pytest.approx(predictions["agreement"].to_numpy().mean())
+
+
+@pytest.mark.usefixtures("explained")
+def test_evaluate_writes_importances() -> None:
+    evaluated()
+    with Path("reports/syn4/importance.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["feature", "relevant", "consensus", "seed_3", "seed_7"]
+    assert [row["feature"] for row in rows] == FEATURES
+    sample = DATASETS["syn4"].sample(50, seed=1, split="test")
+    expected = {
+        "relevant": sample.relevance.mean(axis=0),
+        "consensus": importance(mask_of(0, 50)),
+        "seed_3": importance(mask_of(3, 50)),
+        "seed_7": importance(mask_of(7, 50)),
+    }
+    for name, values in expected.items():
+        assert [float(row[name]) for row in rows] == pytest.approx(values.tolist(), rel=1e-5)
+
+
+@pytest.mark.usefixtures("explained")
+def test_metrics_are_small_sorted_and_the_same_again() -> None:
+    evaluated()
+    text = Path("reports/syn4/metrics.json").read_text()
+    assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
+    assert max(len(line) for line in text.splitlines()) < 50
+    evaluated()
+    assert Path("reports/syn4/metrics.json").read_text() == text
+    assert sorted(os.listdir("reports/syn4")) == ["importance.csv", "metrics.json"]
+
+
+@pytest.mark.usefixtures("explained")
+def test_evaluate_takes_threshold_and_split() -> None:
+    before = evaluated()["consensus"]
+    half = evaluated(PARAMS.model_copy(update={"evaluate": Evaluate(threshold=0.5)}))["consensus"]
+    assert half["tpr"] < before["tpr"]
+    assert half["rma"] == before["rma"]
+    explain(split="train", rows=70)
+    of_train = evaluated(PARAMS.model_copy(update={"explain": Explain(split="train")}))
+    sample = DATASETS["syn4"].sample(70, seed=1, split="train")
+    expected = mask_scores(mask_of(0, 70), sample.relevance, threshold=1e-6)
+    assert of_train["consensus"]["rma"] == pytest.approx(expected["rma"], rel=1e-5)
+
+
+@pytest.mark.usefixtures("explained")
+def test_one_seed_has_no_deviation() -> None:
+    explain(seeds=(5,))
+    assert {summary["std"] for summary in evaluated()["seeds"].values()} == {0.0}
+
+
+def relabel(label: list[str | None]) -> None:
+    path = EXPLANATION / "predictions.parquet"
+    table = tables.read(path)
+    tables.write(path, table.set_column(0, "label", pa.array(label, pa.string())))
+
+
+@pytest.mark.usefixtures("explained")
+def test_labels_of_one_class_have_no_auc() -> None:
+    relabel(["yes"] * 50)
+    metrics = evaluated()
+    assert metrics["consensus"]["auc"] is None
+    assert metrics["seeds"]["auc"] == {"mean": None, "std": None}
+    assert 0 <= metrics["consensus"]["accuracy"] <= 1
+
+
+@pytest.mark.usefixtures("explained")
+def test_unknown_labels_are_left_out() -> None:
+    label = tables.read(EXPLANATION / "predictions.parquet")["label"].to_pylist()
+    probability = tables.read(EXPLANATION / "predictions.parquet")["probability"].to_numpy()
+    relabel([*label[:30], *[None] * 20])
+    expected = prediction_scores(probability[:30], np.array(label[:30]) == "yes")
+    found = evaluated()["consensus"]
+    assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-5)
+    relabel([None] * 50)
+    found = evaluated()["consensus"]
+    assert [found[key] for key in ("auc", "log_loss", "accuracy", "brier")] == [None] * 4
+    assert found["rma"] is not None
+
+
+def drop(path: Path, *columns: str) -> None:
+    tables.write(path, tables.read(path).drop_columns(list(columns)))
+
+
+def poison(path: Path, value: float) -> None:
+    table = tables.read(path)
+    column = pa.array([value] * table.num_rows, pa.float32())
+    tables.write(path, table.set_column(0, table.column_names[0], column))
+
+
+PREDICTIONS = EXPLANATION / "predictions.parquet"
+RELEVANCE = DATA / "relevance.parquet"
+SEED = EXPLANATION / "aggregate_seed_7.parquet"
+FAULTS: list[tuple[Callable[[], object], str]] = [
+    (PREDICTIONS.unlink, f"{PREDICTIONS}: must be a Parquet file, however: it is missing"),
+    (RELEVANCE.unlink, f"{RELEVANCE}: must be a Parquet file, however: it is missing"),
+    (SEED.unlink, f"{SEED}: must be a Parquet file, however: it is missing"),
+    (lambda: SEED.write_bytes(b"PAR1"), f"{SEED}: must be a whole Parquet file, however: "),
+    (lambda: drop(SEED, "V05"), f"{SEED}: must have one column 'V05', however: it has the columns"),
+    (lambda: drop(RELEVANCE, "V05"), f"{RELEVANCE}: must have one column 'V05', however: it has"),
+    (lambda: drop(RELEVANCE, "split"), f"{RELEVANCE}: must have one column 'split', however: it "),
+    (lambda: drop(PREDICTIONS, "label"), f"{PREDICTIONS}: must have a column label, however: "),
+    (lambda: drop(PREDICTIONS, "agreement"), f"{PREDICTIONS}: must have one column 'agreement'"),
+    (
+        lambda: drop(PREDICTIONS, "probability_seed_3", "probability_seed_7"),
+        f"{PREDICTIONS}: must have a column probability_seed_<seed>, however: it has none",
+    ),
+    (lambda: poison(SEED, np.nan), f"{SEED}: column 'V01' must hold finite numbers, however: nan"),
+    (lambda: relabel(["maybe"] * 50), f"{PREDICTIONS}: label must be yes or no, however: 'maybe'"),
+    (
+        lambda: write_mask("aggregate_seed_7", mask_of(7, 49)),
+        f"{SEED}: must have the 50 rows of predictions.parquet, however: 49",
+    ),
+    (
+        lambda: explain(rows=49),
+        f"{RELEVANCE}: must have the 49 rows of predictions.parquet, however: 50",
+    ),
+    (
+        lambda: tables.write(
+            RELEVANCE,
+            tables.read(DATA / "test.parquet").append_column("split", pa.array(["test"] * 50)),
+        ),
+        f"{RELEVANCE}: column 'V01' must be bool, however: float",
+    ),
+]
+
+
+@pytest.mark.usefixtures("explained")
+@pytest.mark.parametrize(("fault", "line"), FAULTS)
+def test_evaluate_names_what_is_wrong(fault: Callable[[], object], line: str) -> None:
+    fault()
+    with pytest.raises((ValueError, OSError)) as caught:
+        evaluate.main(PARAMS, "syn4")
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value)
+    assert not Path("reports").exists()
