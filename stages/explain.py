@@ -28,11 +28,12 @@ def main(params: Params, dataset: str) -> None:
         fitted.only(params.explain.seed)
     rows = Rows(data / f"{params.explain.split}.parquet", fitted, params.explain.batch_rows)
     where = device.resolve(params.train.device)
-    with device.threads(params.train.threads), tables.replace_folder(data / "explanation") as out:
-        shown = _write_seeds(out, rows, Explainer(fitted, device=where))
+    threads = params.train.threads
+    with tables.replace_folder(data / "explanation") as out:
+        shown = _write_seeds(out, rows, Explainer(fitted, device=where, threads=threads))
         if params.explain.seed != "auto":
             shown = params.explain.seed
-        _write_shown(out, rows, Explainer(fitted.only(shown), device=where))
+        _write_shown(out, rows, Explainer(fitted.only(shown), device=where, threads=threads))
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ import tabnet
 from stages import run
 from tabnet import tables, weights
 from tabnet.checkpoint import Checkpoint
-from tabnet.engine import Losses
 from tabnet.params import Params
-from tabnet.train import Progress, fit
+from tabnet.train import Losses, Progress, fit
 
 LABEL = "y"
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabnet.model import TabNet
-from tabnet.params import Train
+from tabnet.params import Model, Train
 
 Arrays = dict[str, NDArray[np.float32]]
 Losses = NDArray[np.float64]
@@ -37,18 +37,24 @@ def by_seed(tensors: Iterable[Tensor]) -> Tensor:
 class TorchEngine:
     """The training state of K TabNets on a device: parameters, running statistics, Adam's moments.
 
-    `x` is N x D float32, `y` N int64 (class indices); both are copied to `device` once.
+    `weights` are the initial parameters and running statistics by name, each with a leading K; `x`
+    is N x D float32, `y` N int64 (class indices); both are copied to `device` once.
     """
 
     def __init__(
         self,
-        network: TabNet,
+        model: Model,
+        weights: Mapping[str, NDArray[np.float32]],
         x: NDArray[np.float32],
         y: NDArray[np.int64],
         *,
         train: Train,
-        device: torch.device,
+        device: torch.device | str,
     ) -> None:
+        device = torch.device(device)
+        n_seeds, _, n_classes = weights["output"].shape
+        network = TabNet(model, n_features=x.shape[1], n_classes=n_classes, n_seeds=n_seeds)
+        network.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
         self.network = network.to(device).train()
         self.x, self.y = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
         self.lambda_sparse, self.clip_norm = train.lambda_sparse, train.clip_norm

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from tabnet import device
 from tabnet.arrays import finite_rows
 from tabnet.device import Device
+from tabnet.kernel.explainer import KernelExplainer
+from tabnet.masks import Masks, normalise
 from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]
@@ -51,49 +52,36 @@ class Explanation:
 
 
 class Explainer:
-    """A trained model, ready to explain batches of rows without an autograd graph."""
+    """A trained model, ready to explain batches of rows: in compiled code on the CPU."""
 
-    def __init__(self, fitted: Fitted, *, device: torch.device | str = "cpu") -> None:
+    def __init__(self, fitted: Fitted, *, device: str = "cpu", threads: int = 1) -> None:
         self.seeds = fitted.seeds
-        self.device = torch.device(device)
-        self.network = fitted.network().to(self.device)
+        self._masks = _masks(fitted, device, threads)
 
-    def _rows(self, x: Floats) -> torch.Tensor:
-        rows = torch.from_numpy(x).to(self.device)
-        return rows[:, None].expand(-1, len(self.seeds), -1)  # B x K x D, without a copy
-
-    @torch.inference_mode()
     def seed_masks(self, x: Floats) -> SeedMasks:
-        """Aggregate masks and predictions of all seeds for the rows `x` (B x D).
+        """Aggregate masks and predictions of all seeds for the rows `x` (B x D)."""
+        masks = self._masks(x, steps=False)
+        return SeedMasks(masks.aggregate, masks.total, masks.probability)
 
-        aggregate[b] = sum over steps of eta[b, s] * M[b, s], eta[b, s] = sum over channels of
-        ReLU(d[b, s]); divided by its row's sum. Source: TabNet, section 3.5, "Interpretability".
-        """
-        decision = aggregate = torch.zeros((), device=self.device)
-        for step in self.network.steps(self._rows(x)):
-            decision = decision + step.decision
-            aggregate = aggregate + step.decision.sum(-1, keepdim=True) * step.mask
-        probability = self.network.logits(decision).softmax(-1)
-        mask, total = normalise(_seeds_first(aggregate))
-        return SeedMasks(mask, total, _seeds_first(probability))
-
-    @torch.inference_mode()
     def step_masks(self, x: Floats) -> Floats:
         """The masks of every decision step of a model of one seed, S x B x D."""
         assert len(self.seeds) == 1
-        steps = self.network.steps(self._rows(x))
-        return np.stack([step.mask[:, 0].cpu().numpy() for step in steps])
+        return self._masks(x, steps=True).steps[0]
 
 
-def _seeds_first(values: torch.Tensor) -> Floats:
-    return values.transpose(0, 1).contiguous().cpu().numpy()
+class _Compute(Protocol):
+    def __call__(self, x: Floats, *, steps: bool) -> Masks: ...
 
 
-def normalise(mask: Floats) -> tuple[Floats, Floats]:
-    """Divide each row of a mask (... x D) by its sum; also the sums (...). A row of 0 stays 0."""
-    total = mask.sum(-1, keepdims=True)
-    normalised = np.divide(mask, total, out=np.zeros_like(mask), where=total > 0)
-    return normalised, total[..., 0]
+def _masks(fitted: Fitted, device: str, threads: int) -> _Compute:
+    if device == "cpu":
+        return KernelExplainer(
+            fitted.model, fitted.weights, n_features=len(fitted.features), threads=threads
+        )
+    # Imported only where it computes: importing torch takes longer than most stages.
+    from tabnet.torch_explainer import TorchExplainer
+
+    return TorchExplainer(fitted, device=device)
 
 
 def consensus(aggregate: Floats) -> Floats:

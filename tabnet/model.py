@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from tabnet.layers import AttentiveTransformer, FeatureTransformer, GhostBatchNorm, linear
 from tabnet.params import Model
+from tabnet.weights import Fitted, initial
 
 # Keeps the logarithm of a mask's zero finite, and with it the gradient of M log M.
 MASK_EPS = 1e-15
@@ -38,6 +38,7 @@ class TabNet(nn.Module):
 
     def __init__(self, model: Model, *, n_features: int, n_classes: int, n_seeds: int) -> None:
         super().__init__()
+        self.model = model
         self.n_d, self.gamma, self.n_steps = model.n_d, model.gamma, model.n_steps
         width = model.n_d + model.n_a
         norm = partial(
@@ -108,18 +109,15 @@ class TabNet(nn.Module):
 
 
 def initialise(network: TabNet, seeds: Sequence[int]) -> None:
-    """Draw each seed's weights from its own generator; norms start as the identity.
+    """Give each seed the weights that it starts from (`tabnet.weights.initial`)."""
+    n_features, (_, _, n_classes) = network.input_norm.weight.shape[1], network.output.shape
+    start = initial(network.model, seeds, n_features=n_features, n_classes=n_classes)
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in start.items()})
 
-    Weights are normal with standard deviation sqrt(2) I^(-1/4) in GLU layers and I^(-1/4)
-    elsewhere, I the input width: pytorch-tabnet's Xavier gains, written out. A seed's weights do
-    not depend on which other seeds are there.
-    """
-    streams = [np.random.SeedSequence(seed, spawn_key=(0,)) for seed in seeds]
-    generators = [np.random.default_rng(stream) for stream in streams]
-    weights = [(name, p) for name, p in network.named_parameters() if "norm" not in name]
-    for name, parameter in weights:
-        glu = name.startswith(("shared", "transformers"))
-        shape = parameter.shape[1:]
-        std = (2.0 if glu else 1.0) ** 0.5 * shape[0] ** -0.25
-        for k, generator in enumerate(generators):
-            parameter.data[k] = torch.from_numpy(std * generator.standard_normal(shape))
+
+def network(fitted: Fitted) -> TabNet:
+    """The network with these trained weights, on the CPU, in evaluation mode."""
+    sizes = (len(fitted.features), len(fitted.classes), len(fitted.seeds))
+    empty = TabNet(fitted.model, n_features=sizes[0], n_classes=sizes[1], n_seeds=sizes[2])
+    empty.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in fitted.weights.items()})
+    return empty.eval()

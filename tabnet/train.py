@@ -1,8 +1,8 @@
 """Training: K seeds in one loop, each with its own start, order of rows and clipping."""
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -11,12 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from tabnet import device
 from tabnet.arrays import class_labels, feature_names, finite_rows
 from tabnet.checkpoint import Checkpoint
-from tabnet.engine import Losses, TorchEngine
-from tabnet.model import initialise
+from tabnet.kernel.engine import KernelEngine
 from tabnet.params import Model, Train
-from tabnet.weights import Fitted, empty_network
+from tabnet.weights import Fitted, initial
 
 Schedule = Literal["one_cycle", "cosine", "constant"]
+Arrays = dict[str, NDArray[np.float32]]
+Losses = NDArray[np.float64]
 Progress = Callable[[int, Losses], None]
 
 
@@ -97,19 +98,51 @@ def fit(
     features = feature_names(x)
     rows = finite_rows(x)
     classes, labels = class_labels(y, len(rows))
-    network = empty_network(model, features, classes, train.seeds)
-    initialise(network, train.seeds)
-    with device.threads(train.threads):
-        engine = TorchEngine(
-            network, rows, labels, train=train, device=device.resolve(train.device)
-        )
-        history = _loop(engine, len(rows), train=train, progress=progress, checkpoint=checkpoint)
-        weights = engine.weights()
+    engine = _engine(model, classes, rows, labels, train)
+    history = _loop(engine, len(rows), train=train, progress=progress, checkpoint=checkpoint)
+    weights = engine.weights()
     return Fitted(model, features, classes, train.seeds, weights), _history(train.seeds, history)
 
 
+class Engine(Protocol):
+    """The training state of K TabNets, wherever it is computed."""
+
+    def iterate(self, rows: NDArray[np.int64], learning_rate: float) -> Losses:
+        """Take one optimiser step on `rows` (B x K, a column a seed).
+
+        Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
+        """
+
+    def weights(self) -> Arrays:
+        """The networks' parameters and running statistics, by name, each with a leading K."""
+
+    def state(self) -> Arrays:
+        """All that the next iteration depends on besides its rows and learning rate, by name."""
+
+    def restore(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from a `state` of an engine with the same parameters."""
+
+
+def _engine(
+    model: Model,
+    classes: Sequence[str],
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    train: Train,
+) -> Engine:
+    """The engine of `train.device`: compiled code on the CPU, torch elsewhere."""
+    where = device.resolve(train.device)
+    start = initial(model, train.seeds, n_features=x.shape[1], n_classes=len(classes))
+    if where == "cpu":
+        return KernelEngine(model, start, x, y, train=train)
+    # Imported only where it computes: importing torch takes longer than many a training.
+    from tabnet.engine import TorchEngine
+
+    return TorchEngine(model, start, x, y, train=train, device=where)
+
+
 def _loop(
-    engine: TorchEngine,
+    engine: Engine,
     rows: int,
     *,
     train: Train,

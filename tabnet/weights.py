@@ -1,18 +1,16 @@
 """Trained models: what they consist of, and `model.safetensors`, which holds all of their seeds."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import safetensors
-import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import numpy as safetensors_numpy
 
-from tabnet import tables
-from tabnet.model import TabNet
+from tabnet import layout, tables
 from tabnet.params import Model
 
 FORMAT = 1
@@ -24,8 +22,9 @@ METADATA_KEY = "tabnet"
 class Fitted:
     """Trained TabNets, one a seed.
 
-    `weights` maps the names of `TabNet.state_dict` to float32 arrays with a leading K = len(seeds);
-    `classes` are the labels as text, in the order of the logits' last dimension.
+    `weights` maps the names of `tabnet.layout`, which are those of `TabNet.state_dict`, to float32
+    arrays with a leading K = len(seeds); `classes` are the labels as text, in the order of the
+    logits' last dimension.
     """
 
     model: Model
@@ -42,11 +41,31 @@ class Fitted:
         weights = {name: array[k : k + 1] for name, array in self.weights.items()}
         return replace(self, seeds=(seed,), weights=weights)
 
-    def network(self) -> TabNet:
-        """The torch module with these weights, on the CPU, in evaluation mode."""
-        network = empty_network(self.model, self.features, self.classes, self.seeds)
-        network.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in self.weights.items()})
-        return network.eval()
+
+def initial(
+    model: Model, seeds: Sequence[int], *, n_features: int, n_classes: int
+) -> dict[str, NDArray[np.float32]]:
+    """Each seed's weights before training, from its own generator; norms start as the identity.
+
+    Weights are normal with standard deviation sqrt(2) I^(-1/4) in GLU layers and I^(-1/4)
+    elsewhere, I the input width: pytorch-tabnet's Xavier gains, written out. A seed's weights do
+    not depend on which other seeds are there.
+    """
+    streams = [np.random.SeedSequence(seed, spawn_key=(0,)) for seed in seeds]
+    generators = [np.random.default_rng(stream) for stream in streams]
+    shapes = layout.parameters(model, n_features=n_features, n_classes=n_classes)
+    shapes |= layout.statistics(model, n_features=n_features)
+    weights = {}
+    for name, shape in shapes.items():
+        if "norm" in name:
+            start = float(name.endswith(("weight", "var")))
+            weights[name] = np.full((len(seeds), *shape), start, np.float32)
+        else:
+            glu = name.startswith(("shared", "transformers"))
+            std = (2.0 if glu else 1.0) ** 0.5 * shape[0] ** -0.25
+            drawn = [std * generator.standard_normal(shape) for generator in generators]
+            weights[name] = np.stack(drawn).astype(np.float32)
+    return weights
 
 
 class _Config(BaseModel):
@@ -59,13 +78,6 @@ class _Config(BaseModel):
     features: tuple[str, ...]
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
-
-
-def empty_network(
-    model: Model, features: tuple[str, ...], classes: tuple[str, ...], seeds: tuple[int, ...]
-) -> TabNet:
-    """A TabNet of the sizes that these names imply, its weights not yet drawn or loaded."""
-    return TabNet(model, n_features=len(features), n_classes=len(classes), n_seeds=len(seeds))
 
 
 def save(fitted: Fitted, path: Path | str) -> None:
@@ -121,9 +133,10 @@ def _config(path: Path, metadata: Mapping[str, str]) -> _Config:
 
 
 def _check_shapes(path: Path, fitted: Fitted) -> None:
-    with torch.device("meta"):
-        network = empty_network(fitted.model, fitted.features, fitted.classes, fitted.seeds)
-    expected = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    n_features, n_classes = len(fitted.features), len(fitted.classes)
+    shapes = layout.parameters(fitted.model, n_features=n_features, n_classes=n_classes)
+    shapes |= layout.statistics(fitted.model, n_features=n_features)
+    expected = {name: (len(fitted.seeds), *shape) for name, shape in shapes.items()}
     if missing := expected.keys() ^ fitted.weights.keys():
         raise ValueError(f"{path} must have exactly its model's tensors, however: {min(missing)}")
     for name, shape in expected.items():

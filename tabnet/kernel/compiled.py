@@ -31,6 +31,12 @@ def compiled(function: F) -> F:
     return jitted
 
 
+def inlined(function: F) -> F:
+    """Make a function that mostly calls others a part of its caller, to be compiled once, there."""
+    jitted: F = _njit(REORDERED, inline="always")(function)
+    return jitted
+
+
 def exactly(function: F) -> F:
     """Compile for the CPU, every operation in the order that is written."""
     jitted: F = _njit(EXACT)(function)
@@ -46,11 +52,12 @@ def entry_point(function: F) -> F:
     return checked
 
 
-def _njit(fastmath: set[str], *, no_cpython_wrapper: bool = True) -> Any:
+def _njit(fastmath: set[str], *, no_cpython_wrapper: bool = True, inline: str = "never") -> Any:
     return numba.njit(
         fastmath=fastmath,
         error_model="numpy",
         nogil=True,
+        inline=inline,
         no_cpython_wrapper=no_cpython_wrapper,
         no_cfunc_wrapper=True,
     )

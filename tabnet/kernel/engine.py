@@ -47,7 +47,7 @@ class KernelEngine:
         self.x, self.y = np.array(x, order="C"), np.array(y)
         self.parameters = layout.parameters(model, n_features=n_features, n_classes=n_classes)
         self.statistics = layout.statistics(model, n_features=n_features)
-        self.plan = plan(model, n_features=n_features, n_classes=n_classes)
+        self.plan = plan(model, n_features=n_features, n_classes=n_classes, training=True)
         flat = pack(weights, self.parameters)
         self.step = 0
         self.now = State(

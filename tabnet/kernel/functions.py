@@ -21,12 +21,17 @@ _BIAS = np.int32(127)
 _MANTISSA_BITS = np.int32(23)
 _SQRT_HALF_BITS = np.int32(0x3F3504F3)
 
-_E0, _E1, _E2 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3), np.float32(8.3334519073e-3)
-_E3, _E4, _E5 = np.float32(4.1665795894e-2), np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
+# Of e^r, from r^7 to r^2, and of log(1 + m), from m^11 to m^3: single numbers, so that they are
+# constants of the compiled code.
+_E7, _E6 = np.float32(1.9875691500e-4), np.float32(1.3981999507e-3)
+_E5, _E4 = np.float32(8.3334519073e-3), np.float32(4.1665795894e-2)
+_E3, _E2 = np.float32(1.6666665459e-1), np.float32(5.0000001201e-1)
 
-_L0, _L1, _L2 = np.float32(7.0376836292e-2), np.float32(-1.1514610310e-1), np.float32(1.1676998740e-1)
-_L3, _L4, _L5 = np.float32(-1.2420140846e-1), np.float32(1.4249322787e-1), np.float32(-1.6668057665e-1)
-_L6, _L7, _L8 = np.float32(2.0000714765e-1), np.float32(-2.4999993993e-1), np.float32(3.3333331174e-1)
+_L11, _L10 = np.float32(7.0376836292e-2), np.float32(-1.1514610310e-1)
+_L9, _L8 = np.float32(1.1676998740e-1), np.float32(-1.2420140846e-1)
+_L7, _L6 = np.float32(1.4249322787e-1), np.float32(-1.6668057665e-1)
+_L5, _L4 = np.float32(2.0000714765e-1), np.float32(-2.4999993993e-1)
+_L3 = np.float32(3.3333331174e-1)
 
 
 @exactly
@@ -39,7 +44,7 @@ def exp(x: np.float32) -> np.float32:
     biased = np.int32(x * _LOG2_E + (np.float32(_BIAS) + _HALF))
     n = np.float32(biased - _BIAS)
     r = x - n * _LN2_HIGH - n * _LN2_LOW
-    p = ((((_E0 * r + _E1) * r + _E2) * r + _E3) * r + _E4) * r + _E5
+    p = ((((_E7 * r + _E6) * r + _E5) * r + _E4) * r + _E3) * r + _E2
     return (p * (r * r) + r + _ONE) * np.int32(biased << _MANTISSA_BITS).view(np.float32)
 
 
@@ -59,7 +64,8 @@ def log(x: np.float32) -> np.float32:
     n = np.int32(bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS
     m = np.int32(bits - np.int32(n << _MANTISSA_BITS)).view(np.float32) - _ONE
     z = m * m
-    p = ((((((((_L0 * m + _L1) * m + _L2) * m + _L3) * m + _L4) * m + _L5) * m + _L6) * m + _L7) * m + _L8) * m
+    p = (((_L11 * m + _L10) * m + _L9) * m + _L8) * m + _L7
+    p = ((((p * m + _L6) * m + _L5) * m + _L4) * m + _L3) * m
     exponent = np.float32(n)
     y = p * z + exponent * _LN2_LOW - _HALF * z
     return m + y + exponent * _LN2_HIGH

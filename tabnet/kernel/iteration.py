@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers
-from tabnet.kernel.compiled import compiled, entry_point
+from tabnet.kernel.compiled import compiled, entry_point, inlined
 from tabnet.kernel.functions import exp, log
 from tabnet.kernel.network import Tape, backward, forward, matrix
 from tabnet.kernel.plan import Plan
@@ -21,7 +21,7 @@ CLIP_EPS = np.float32(1e-6)
 
 
 class State(NamedTuple):
-    """What an iteration changes: K seeds' parameters, Adam's moments, running statistics, losses."""
+    """What an iteration changes."""
 
     parameters: Matrix  # K x P
     exp_avg: Matrix  # K x P
@@ -86,7 +86,7 @@ def iterate(
             finish(plan, state, batch, sums, k)
 
 
-@compiled
+@inlined
 def gather(batch: Batch, sums: Sums, k: int) -> None:
     """Copy the seed's rows into its ghost batches, feature by feature."""
     for g in range(len(batch.ghosts)):
@@ -97,7 +97,7 @@ def gather(batch: Batch, sums: Sums, k: int) -> None:
                 sums.x[g, d, v] = batch.x[row, d]
 
 
-@compiled
+@inlined
 def normalise_input(plan: Plan, running: Vector, batch: Batch, sums: Sums) -> None:
     """Normalise the gathered rows by the whole batch, and update the running statistics."""
     at = matrix(running, plan.input_statistics, 2, plan.n_features)
@@ -120,7 +120,7 @@ def normalise_input(plan: Plan, running: Vector, batch: Batch, sums: Sums) -> No
         at[1, d] += batch.input_momentum * (squares / (n - _ONE) - at[1, d])
 
 
-@compiled
+@inlined
 def add_part(
     plan: Plan, parameters: Vector, batch: Batch, sums: Sums, tape: Tape, k: int, part: int
 ) -> None:
@@ -131,11 +131,11 @@ def add_part(
     losses[:] = 0.0
     n = np.float32(len(batch.rows))
     n_steps = np.float32(len(plan.attention))
-    ghost = np.empty_like(statistics)
+    ghost = tape.statistics
     for g in range(batch.parts[part], batch.parts[part + 1]):
         first, distance, size = batch.ghosts[g]
         x = sums.x[g]
-        forward(x, parameters, ghost, plan, tape, size, True)
+        forward(x, parameters, ghost, plan, tape, size)
         for v in range(size):
             label = batch.y[batch.rows[first + v * distance, k]]
             losses[0] += cross_entropy(tape.logits, v, label, n)
@@ -162,7 +162,7 @@ def cross_entropy(logits: Matrix, v: int, label: int, n: np.float32) -> np.float
     return log(total) - chosen
 
 
-@compiled
+@inlined
 def add_statistics(plan: Plan, ghost: Vector, statistics: Vector, size: int) -> None:
     """Add a ghost batch's means and unbiased variances."""
     unbiased = np.float32(size) / np.float32(size - 1)
@@ -180,7 +180,7 @@ def _add_norm(ghost: Vector, statistics: Vector, at: int, width: int, unbiased: 
         statistics[width + f] += unbiased * ghost[width + f]
 
 
-@compiled
+@inlined
 def finish(plan: Plan, state: State, batch: Batch, sums: Sums, k: int) -> None:
     """Add the parts up, in their order; then losses, running statistics, clipping and Adam."""
     n_parts = len(batch.parts) - 1
@@ -196,7 +196,7 @@ def finish(plan: Plan, state: State, batch: Batch, sums: Sums, k: int) -> None:
     adam(gradient, state, batch, k)
 
 
-@compiled
+@inlined
 def update_statistics(
     plan: Plan, running: Vector, statistics: Vector, momentum: np.float32, n_ghosts: int
 ) -> None:
@@ -208,7 +208,7 @@ def update_statistics(
             running[f] += momentum * (statistics[f] / n - running[f])
 
 
-@compiled
+@inlined
 def adam(gradient: Vector, state: State, batch: Batch, k: int) -> None:
     """Clip the gradient's norm, then step. Source: Kingma and Ba (2015), "Adam", algorithm 1."""
     parameters, exp_avg, exp_avg_sq = state.parameters[k], state.exp_avg[k], state.exp_avg_sq[k]

@@ -40,9 +40,7 @@ def moments(x: Matrix, statistics: Matrix, rows: int) -> None:
 
 
 @compiled
-def normalise(
-    x: Matrix, statistics: Matrix, inverse: Vector, rows: int, training: bool
-) -> None:
+def normalise(x: Matrix, statistics: Matrix, inverse: Vector, rows: int, training: bool) -> None:
     """x <- (x - mean) / sqrt(variance + eps); `inverse` is 1 / sqrt(variance + eps)."""
     if training:
         moments(x, statistics, rows)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers, masks
-from tabnet.kernel.compiled import compiled
+from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import add_weight_gradient, product, product_backward, stride
@@ -49,6 +49,8 @@ class Tape(NamedTuple):
     grad_prior: Matrix  # D x V
     grad_x: Matrix  # D x V
     work: Matrix  # 4 x V
+    statistics: Vector  # those of a ghost batch
+    tile: Matrix  # D x V, rows to explain
 
 
 def tape(plan: Plan, rows: int) -> Tape:
@@ -76,19 +78,21 @@ def tape(plan: Plan, rows: int) -> Tape:
         grad_prior=(features, v),
         grad_x=(features, v),
         work=(4, v),
+        statistics=(plan.n_statistics,),
+        tile=(features, v),
     )
     arrays = Tape(*(np.zeros(shape, np.float32) for shape in shapes))
     arrays.prior[0] = 1
     return arrays
 
 
-@compiled
+@inlined
 def matrix(flat: Vector, start: int, rows: int, columns: int) -> Matrix:
     """The rows x columns numbers from `start` on, as a matrix that shares their memory."""
     return flat[start : start + rows * columns].reshape(rows, columns)
 
 
-@compiled
+@inlined
 def glu_weights(parameters: Vector, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights of a GLU layer, or their gradient."""
     width = plan.n_d + plan.n_a
@@ -96,13 +100,13 @@ def glu_weights(parameters: Vector, plan: Plan, t: int, layer: int) -> Matrix:
     return matrix(parameters, plan.glu[t, layer], n_in, 2 * width)
 
 
-@compiled
+@inlined
 def glu_norm(parameters: Vector, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights and biases of a GLU layer's norm, or their gradients."""
     return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
 
 
-@compiled
+@inlined
 def feature_transformer(
     x: Matrix,
     parameters: Vector,
@@ -111,7 +115,6 @@ def feature_transformer(
     tape: Tape,
     t: int,
     rows: int,
-    training: bool,
 ) -> None:
     """x <- GLU(x) in the first layer, x <- sqrt(1/2) (x + GLU(x)) in the others."""
     for layer in range(plan.glu.shape[1]):
@@ -126,11 +129,11 @@ def feature_transformer(
             tape.y[t, layer],
             layer > 0,
             rows,
-            training,
+            plan.training,
         )
 
 
-@compiled
+@inlined
 def feature_transformer_backward(
     x: Matrix, parameters: Vector, gradient: Vector, plan: Plan, tape: Tape, t: int, rows: int
 ) -> None:
@@ -162,7 +165,7 @@ def _add_residual(grad_y: Matrix, grad_input: Matrix, rows: int) -> None:
             grad_y[f, v] = layers.SQRT_HALF * grad_y[f, v] + grad_input[f, v]
 
 
-@compiled
+@inlined
 def attention(
     parameters: Vector,
     statistics: Vector,
@@ -170,15 +173,14 @@ def attention(
     tape: Tape,
     s: int,
     rows: int,
-    training: bool,
 ) -> None:
-    """M[s] = mask_function(P[s] * norm(W^T a[s])), P[s + 1] = P[s] * (gamma - M[s])."""
+    """M[s] = mask_function(P[s] * norm(W^T a[s])), P[s + 1] = P[s] * (gamma - M[s]); M[s] * x."""
     z, prior, mask, logits = tape.z[s], tape.prior[s], tape.mask[s], tape.grad_mask
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     product(w, tape.y[s, -1, plan.n_d :], z, rows)
-    layers.normalise(z, at, tape.z_inverse[s], rows, training)
+    layers.normalise(z, at, tape.z_inverse[s], rows, plan.training)
     for d in range(plan.n_features):
         weight, bias = norm[0, d], norm[1, d]
         for v in range(rows):
@@ -192,9 +194,13 @@ def attention(
         for d in range(plan.n_features):
             for v in range(rows):
                 relaxed[d, v] = prior[d, v] * (plan.gamma - mask[d, v])
+    masked = tape.masked[s]
+    for d in range(plan.n_features):
+        for v in range(rows):
+            masked[d, v] = mask[d, v] * tape.x[d, v]
 
 
-@compiled
+@inlined
 def attention_backward(
     parameters: Vector, gradient: Vector, plan: Plan, tape: Tape, s: int, rows: int
 ) -> None:
@@ -221,7 +227,7 @@ def attention_backward(
     product_backward(w, z, grad_a, rows)
 
 
-@compiled
+@inlined
 def forward(
     x: Matrix,
     parameters: Vector,
@@ -229,29 +235,27 @@ def forward(
     plan: Plan,
     tape: Tape,
     rows: int,
-    training: bool,
 ) -> None:
     """All decision steps and the logits; `x` is D x V, normalised but for weight and bias.
 
-    In training the norms' statistics are those of the ghost batch, and are written; in evaluation
-    they are read.
+    `statistics` are written in training and read in evaluation.
     """
     norm = matrix(parameters, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
         weight, bias = norm[0, d], norm[1, d]
         for v in range(rows):
             tape.x[d, v] = weight * x[d, v] + bias
-    feature_transformer(tape.x, parameters, statistics, plan, tape, 0, rows, training)
     tape.decision[:, :rows] = _ZERO
-    for s in range(len(plan.attention)):
-        attention(parameters, statistics, plan, tape, s, rows, training)
-        mask, masked = tape.mask[s], tape.masked[s]
-        for d in range(plan.n_features):
-            for v in range(rows):
-                masked[d, v] = mask[d, v] * tape.x[d, v]
-        feature_transformer(masked, parameters, statistics, plan, tape, s + 1, rows, training)
-        _add_decision(tape.y[s + 1, -1], tape.decision, rows)
-    product(matrix(parameters, plan.output, plan.n_d, plan.n_classes), tape.decision, tape.logits, rows)
+    transformed = tape.x
+    for t in range(len(plan.attention) + 1):
+        if t:
+            attention(parameters, statistics, plan, tape, t - 1, rows)
+            transformed = tape.masked[t - 1]
+        feature_transformer(transformed, parameters, statistics, plan, tape, t, rows)
+        if t:
+            _add_decision(tape.y[t, -1], tape.decision, rows)
+    w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
+    product(w, tape.decision, tape.logits, rows)
 
 
 @compiled
@@ -261,7 +265,7 @@ def _add_decision(y: Matrix, decision: Matrix, rows: int) -> None:
             decision[f, v] += max(y[f, v], _ZERO)
 
 
-@compiled
+@inlined
 def backward(
     x: Matrix,
     parameters: Vector,
@@ -284,18 +288,18 @@ def backward(
     tape.grad_prior[:, :rows] = _ZERO
     tape.grad_y[plan.n_d :, :rows] = _ZERO
     entropy = _ZERO
-    for s in range(len(plan.attention) - 1, -1, -1):
-        mask = tape.mask[s]
-        _decision_backward(tape.y[s + 1, -1], tape.grad_decision, tape.grad_y, rows)
-        feature_transformer_backward(tape.masked[s], parameters, gradient, plan, tape, s + 1, rows)
-        for d in range(plan.n_features):
-            for v in range(rows):
-                tape.grad_x[d, v] += tape.grad_masked[d, v] * mask[d, v]
-                tape.grad_mask[d, v] = tape.grad_masked[d, v] * tape.x[d, v]
-        entropy += add_entropy(mask, tape.grad_mask, entropy_scale, rows)
-        attention_backward(parameters, gradient, plan, tape, s, rows)
-    tape.grad_y[: plan.n_d, :rows] = _ZERO
-    feature_transformer_backward(tape.x, parameters, gradient, plan, tape, 0, rows)
+    for t in range(len(plan.attention), -1, -1):
+        if t:
+            _decision_backward(tape.y[t, -1], tape.grad_decision, tape.grad_y, rows)
+            transformed = tape.masked[t - 1]
+        else:
+            tape.grad_y[: plan.n_d, :rows] = _ZERO
+            transformed = tape.x
+        feature_transformer_backward(transformed, parameters, gradient, plan, tape, t, rows)
+        if t:
+            _masked_backward(tape.mask[t - 1], tape, rows)
+            entropy += add_entropy(tape.mask[t - 1], tape.grad_mask, entropy_scale, rows)
+            attention_backward(parameters, gradient, plan, tape, t - 1, rows)
     grad_norm = matrix(gradient, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
         along, total = _ZERO, _ZERO
@@ -306,6 +310,15 @@ def backward(
         grad_norm[0, d] += along
         grad_norm[1, d] += total
     return entropy
+
+
+@inlined
+def _masked_backward(mask: Matrix, tape: Tape, rows: int) -> None:
+    x, grad, grad_x, grad_mask = tape.x, tape.grad_masked, tape.grad_x, tape.grad_mask
+    for d in range(len(mask)):
+        for v in range(rows):
+            grad_x[d, v] += grad[d, v] * mask[d, v]
+            grad_mask[d, v] = grad[d, v] * x[d, v]
 
 
 @compiled

@@ -17,10 +17,13 @@ Offsets = NDArray[np.int64]
 class Plan(NamedTuple):
     """Sizes and offsets; T = S + 1 feature transformers of L layers.
 
+    In training the norms' statistics are those of a ghost batch, in evaluation the running ones.
+
     Offsets are into one seed's parameters or, where so named, its running statistics. A norm's
     weights are followed by its biases, its means by its variances.
     """
 
+    training: bool
     n_features: int
     n_d: int
     n_a: int
@@ -39,7 +42,7 @@ class Plan(NamedTuple):
     attention_statistics: Offsets  # S
 
 
-def plan(model: Model, *, n_features: int, n_classes: int) -> Plan:
+def plan(model: Model, *, n_features: int, n_classes: int, training: bool) -> Plan:
     """The plan of a model's networks."""
     at = offsets(layout.parameters(model, n_features=n_features, n_classes=n_classes))
     running = offsets(shapes := layout.statistics(model, n_features=n_features))
@@ -50,6 +53,7 @@ def plan(model: Model, *, n_features: int, n_classes: int) -> Plan:
     norms = [[layout.glu_norm_name(*place) for place in row] for row in layers]
     attention_norms = [layout.attention_norm_name(s) for s in range(model.n_steps)]
     return Plan(
+        training=training,
         n_features=n_features,
         n_d=model.n_d,
         n_a=model.n_a,
@@ -62,7 +66,9 @@ def plan(model: Model, *, n_features: int, n_classes: int) -> Plan:
         input_statistics=running["input_norm.running_mean"],
         glu=np.array([[at[layout.glu_name(model, *place)] for place in row] for row in layers]),
         glu_norm=np.array([[at[f"{norm}.weight"] for norm in row] for row in norms]),
-        glu_statistics=np.array([[running[f"{norm}.running_mean"] for norm in row] for row in norms]),
+        glu_statistics=np.array(
+            [[running[f"{norm}.running_mean"] for norm in row] for row in norms]
+        ),
         attention=np.array([at[layout.attention_name(s)] for s in range(model.n_steps)]),
         attention_norm=np.array([at[f"{norm}.weight"] for norm in attention_norms]),
         attention_statistics=np.array([running[f"{n}.running_mean"] for n in attention_norms]),

@@ -68,7 +68,10 @@ def product_backward(w: Matrix, grad_y: Matrix, grad_x: Matrix, rows: int) -> No
 
 @compiled
 def add_weight_gradient(x: Matrix, grad_y: Matrix, grad_w: Matrix, rows: int) -> None:
-    """grad_w += x grad_y^T, the gradient of `product` with respect to w. Zeroes what pads grad_y."""
+    """grad_w += x grad_y^T, the gradient of `product` with respect to w.
+
+    Zeroes what lies past the last row of grad_y, as far as a vector reaches.
+    """
     n_in, n_out = grad_w.shape
     padded = -(-rows // LANES) * LANES
     grad_y[:, rows:padded] = _ZERO

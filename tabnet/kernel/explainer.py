@@ -1,0 +1,56 @@
+"""The CPU's explainer: trained networks over rows in compiled code, spread over threads."""
+
+from collections.abc import Mapping
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet import layout
+from tabnet.kernel.explanation import TILE_ROWS, explain_rows
+from tabnet.kernel.network import tape
+from tabnet.kernel.plan import pack, plan
+from tabnet.kernel.threads import Threads, shares
+from tabnet.masks import Masks
+from tabnet.params import Model
+
+Floats = NDArray[np.float32]
+
+
+class KernelExplainer:
+    """Computes what `tabnet.torch_explainer.TorchExplainer` computes.
+
+    `weights` are parameters and running statistics by name, each with a leading K.
+    """
+
+    def __init__(
+        self, model: Model, weights: Mapping[str, Floats], *, n_features: int, threads: int
+    ) -> None:
+        n_classes = weights["output"].shape[-1]
+        self.plan = plan(model, n_features=n_features, n_classes=n_classes, training=False)
+        parameters = layout.parameters(model, n_features=n_features, n_classes=n_classes)
+        self.parameters = pack(weights, parameters)
+        self.statistics = pack(weights, layout.statistics(model, n_features=n_features))
+        self.threads = Threads(threads)
+        self.tapes = [tape(self.plan, TILE_ROWS) for _ in range(threads)]
+
+    def __call__(self, x: Floats, *, steps: bool) -> Masks:
+        """Explain the rows `x` (B x D float32)."""
+        x = np.array(x, order="C", copy=None if x.flags.writeable else True)
+        n_seeds, (rows, n_features) = len(self.parameters), x.shape
+        n_steps = len(self.plan.attention)
+        masks = Masks(
+            aggregate=np.empty((n_seeds, rows, n_features), np.float32),
+            total=np.empty((n_seeds, rows), np.float32),
+            probability=np.empty((n_seeds, rows, self.plan.n_classes), np.float32),
+            steps=np.empty((n_seeds, n_steps, rows if steps else 0, n_features), np.float32),
+        )
+        weights = (self.plan, self.parameters, self.statistics)
+        spans = shares(rows, self.threads.count)
+        self.threads.run(
+            [
+                partial(explain_rows, *weights, x, tape, masks, span)
+                for tape, span in zip(self.tapes, spans, strict=False)
+            ]
+        )
+        return masks

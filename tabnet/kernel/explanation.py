@@ -1,0 +1,112 @@
+"""Masks and predictions of rows by trained networks, as in `tabnet.explain`, in compiled code."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet.kernel import layers
+from tabnet.kernel.compiled import compiled, entry_point, inlined
+from tabnet.kernel.functions import exp
+from tabnet.kernel.network import Tape, forward, matrix
+from tabnet.kernel.plan import Plan
+from tabnet.masks import Masks
+
+Vector = NDArray[np.float32]
+Matrix = NDArray[np.float32]
+Stack = NDArray[np.float32]
+
+# So many rows at a time: what the layers write then stays in a core's cache.
+TILE_ROWS = 128
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@entry_point
+def explain_rows(
+    plan: Plan,
+    parameters: Matrix,
+    statistics: Matrix,
+    x: Matrix,
+    tape: Tape,
+    masks: Masks,
+    span: tuple[int, int],
+) -> None:
+    """Explain rows span[0] to span[1] of `x` (B x D) by all seeds, TILE_ROWS at a time.
+
+    Shapes: parameters K x P, statistics K x T. `masks.steps` is written if it has rows.
+    """
+    for k in range(len(parameters)):
+        for start in range(span[0], span[1], TILE_ROWS):
+            rows = min(TILE_ROWS, span[1] - start)
+            load_tile(plan, x, start, rows, statistics[k], tape.tile)
+            forward(tape.tile, parameters[k], statistics[k], plan, tape, rows)
+            write_aggregate(tape, masks.aggregate[k], masks.total[k], start, rows)
+            write_probability(tape.logits, masks.probability[k], start, rows)
+            if masks.steps.shape[2]:
+                write_steps(tape.mask, masks.steps[k], start, rows)
+
+
+@inlined
+def load_tile(
+    plan: Plan, x: Matrix, start: int, rows: int, statistics: Vector, tile: Matrix
+) -> None:
+    """Rows `start` and following, feature by feature, normalised by the running statistics."""
+    at = matrix(statistics, plan.input_statistics, 2, plan.n_features)
+    for d in range(plan.n_features):
+        mean, scale = at[0, d], _ONE / np.sqrt(at[1, d] + layers.EPS)
+        for v in range(rows):
+            tile[d, v] = (x[start + v, d] - mean) * scale
+
+
+@inlined
+def write_aggregate(tape: Tape, aggregate: Matrix, total: Vector, start: int, rows: int) -> None:
+    """The sum over steps of eta * M, eta the sum of ReLU(d): divided by its sum, and the sum.
+
+    A row to which no step contributes stays 0.
+    """
+    n_steps, n_features, n_d = len(tape.mask), tape.mask.shape[1], len(tape.decision)
+    eta, sums = 0, 1
+    work, weighted = tape.work, tape.grad_mask
+    weighted[:, :rows] = _ZERO
+    for s in range(n_steps):
+        y, mask = tape.y[s + 1, -1], tape.mask[s]
+        work[eta, :rows] = _ZERO
+        for f in range(n_d):
+            for v in range(rows):
+                work[eta, v] += max(y[f, v], _ZERO)
+        for d in range(n_features):
+            for v in range(rows):
+                weighted[d, v] += work[eta, v] * mask[d, v]
+    work[sums, :rows] = _ZERO
+    for d in range(n_features):
+        for v in range(rows):
+            work[sums, v] += weighted[d, v]
+    for v in range(rows):
+        total[start + v] = work[sums, v]
+        divisor = work[sums, v] if work[sums, v] > _ZERO else _ONE
+        for d in range(n_features):
+            aggregate[start + v, d] = weighted[d, v] / divisor
+
+
+@inlined
+def write_probability(logits: Matrix, probability: Matrix, start: int, rows: int) -> None:
+    """The softmax of the logits."""
+    n_classes = len(logits)
+    for v in range(rows):
+        largest = logits[0, v]
+        for c in range(1, n_classes):
+            largest = max(largest, logits[c, v])
+        total = _ZERO
+        for c in range(n_classes):
+            e = exp(logits[c, v] - largest)
+            probability[start + v, c] = e
+            total += e
+        for c in range(n_classes):
+            probability[start + v, c] /= total
+
+
+@inlined
+def write_steps(mask: Stack, steps: Stack, start: int, rows: int) -> None:
+    """The masks, S x D x V, into S x B x D."""
+    for s in range(len(mask)):
+        for v in range(rows):
+            for d in range(mask.shape[1]):
+                steps[s, start + v, d] = mask[s, d, v]
