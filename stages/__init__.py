@@ -21,6 +21,8 @@ def run(main: Callable[..., None]) -> None:
         main(params, *_arguments(main, sys.argv[1:], params))
     except (ValueError, OSError) as error:
         sys.exit(" ".join(str(error).split()) or type(error).__name__)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
 
 
 def _arguments(main: Callable[..., None], arguments: list[str], params: Params) -> list[str]:

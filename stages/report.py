@@ -1,11 +1,13 @@
 """Draws the report of a data set: report.html, masks.png, masks.svg."""
 
+import json
 from pathlib import Path
 
 from stages import run
 from tabnet import tables
 from tabnet.params import Params
 from tabnet.report import images, report
+from tabnet.report.card import card
 from tabnet.report.explanation import numbers, open_folder
 from tabnet.report.provenance import of_pipeline
 
@@ -14,8 +16,10 @@ DATA = Path("data")
 
 
 def main(params: Params, dataset: str) -> None:
-    """Writes into reports/<dataset>."""
+    """Writes into reports/<dataset>, and what the index shows into reports/index."""
     data, folder = DATA / dataset, REPORTS / dataset
+    sort_by = params.report.sort_by.get(dataset, "row")
+    quantile = params.report.quantile.of(dataset)
     explanation = open_folder(
         data / "explanation",
         name=dataset,
@@ -23,17 +27,21 @@ def main(params: Params, dataset: str) -> None:
         relevance=data / "relevance.parquet",
         split=params.explain.split,
     )
+    read = numbers(folder)
     drawn = report.collect(
         explanation,
-        numbers(folder),
-        sort_by=params.report.sort_by.get(dataset, "row"),
-        quantile=params.report.quantile.model_dump(),
+        read,
+        sort_by=sort_by,
+        quantile=quantile,
     )
     picture = report.picture(drawn)
     html = report.html(drawn, provenance=of_pipeline(explanation, params.model_dump()))
     tables.write_bytes(folder / "masks.png", images.png(picture))
     tables.write_text(folder / "masks.svg", images.svg(picture))
     tables.write_text(folder / "report.html", html)
+    shown = card(explanation, read, sort_by=sort_by, quantile=quantile["aggregate"])
+    text = json.dumps(shown, indent=1, sort_keys=True, allow_nan=False)
+    tables.write_text(REPORTS / "index" / f"{dataset}.json", text)
 
 
 if __name__ == "__main__":

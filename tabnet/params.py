@@ -29,6 +29,8 @@ MAX_EPOCHS = 10**6
 MAX_THREADS = 1024
 MAX_SEED = 2**32 - 1
 
+CLIP = 0.995  # the colours' quantile, as in the R package's vignette
+
 # What `report.sort_by` may name beside a feature.
 SORT_KEYS = ("row", "label", "prediction", "agreement")
 
@@ -57,6 +59,23 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _clip(value: object) -> float | dict[str, float]:
+    if not isinstance(value, Mapping):
+        return _share(value, "")
+    for name in value:
+        if name not in DATASETS:
+            raise ValueError(f"must name data sets ({_join(DATASETS)}), however: {show(name)}")
+    return {name: _share(share, f".{name}") for name, share in value.items()}
+
+
+def _share(value: object, key: str) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1:
+        return float(value)
+    raise ValueError(
+        f"{key} must be a number greater than 0 and at most 1, however: {show(value)}".strip()
+    )
+
+
 def _seed_or_auto(value: object) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
@@ -70,6 +89,7 @@ Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 Layers = Annotated[int, Field(ge=0, le=MAX_DEPTH)]
 Share = Annotated[float, Field(gt=0, le=1)]
+Clip = Annotated[float | dict[str, float], PlainValidator(_clip)]
 # A list in the file, a tuple here: the outer check is lax, that of the entries is not.
 Names = Annotated[
     tuple[str, ...], Field(strict=False), AfterValidator(_known), AfterValidator(_distinct)
@@ -143,10 +163,26 @@ class Evaluate(Section):
 
 
 class Quantile(Section):
-    """The quantiles of the mask cells at which the colours are clipped."""
+    """The quantiles of the mask cells at which the colours are clipped.
 
-    aggregate: Share = 0.995
-    steps: Share = 0.995
+    Each is one number for all data sets, or a mapping from data sets to numbers; one that the
+    mapping leaves out has the default.
+    """
+
+    aggregate: Clip = CLIP
+    steps: Clip = CLIP
+
+    def of(self, dataset: str) -> dict[str, float]:
+        """The quantiles of a data set.
+
+        >>> Quantile.model_validate({"aggregate": {"syn2": 1}}).of("syn2")
+        {'aggregate': 1.0, 'steps': 0.995}
+        """
+        clips = {"aggregate": self.aggregate, "steps": self.steps}
+        return {
+            name: clip if isinstance(clip, float) else clip.get(dataset, CLIP)
+            for name, clip in clips.items()
+        }
 
 
 class Report(Section):

@@ -146,8 +146,27 @@ BAD_VALUES = [
     ),
     ("evaluate__threshold", "1", "evaluate.threshold must be less than 1, however: 1"),
     ("evaluate__threshold", "-1e-6", "evaluate.threshold must be at least 0, however: -1e-06"),
-    ("report__quantile__steps", "0", "report.quantile.steps must be greater than 0, however: 0"),
-    ("report__quantile__steps", "99.5", "report.quantile.steps must be at most 1, however: 99.5"),
+    (
+        "report__quantile__steps",
+        "0",
+        "report.quantile.steps must be a number greater than 0 and",
+    ),
+    (
+        "report__quantile__steps",
+        "99.5",
+        "report.quantile.steps must be a number greater than 0 and",
+    ),
+    (
+        "report__quantile__steps",
+        "true",
+        "report.quantile.steps must be a number greater than 0 and",
+    ),
+    (
+        "report__quantile__steps",
+        "{syn4: 2}",
+        "report.quantile.steps.syn4 must be a number greater",
+    ),
+    ("report__quantile__steps", "{syn9: 1}", "report.quantile.steps must name data sets"),
     ("report__quantile", "0.99", "report.quantile must be a mapping, however: 0.99"),
     ("report__sort_by", "V10", "report.sort_by must be a mapping, however: 'V10'"),
     (

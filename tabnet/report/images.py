@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import altair as alt
@@ -14,7 +16,26 @@ def png(chart: alt.LayerChart, *, scale: float = 2, **config: Any) -> bytes:
     """A chart as PNG, `scale` device pixels to a pixel; `config` goes to `theme.config`."""
     file = io.BytesIO()
     chart.configure(**theme.config(**config)).save(file, format="png", scale_factor=scale)
-    return file.getvalue()
+    return squeezed(file.getvalue())
+
+
+def squeezed(png: bytes) -> bytes:
+    """The same picture in fewer bytes: the renderer compresses for speed, ten times as large."""
+    signature, position = png[:8], 8
+    chunks: list[tuple[bytes, bytes]] = []
+    while position < len(png):
+        length, kind = struct.unpack_from(">I4s", png, position)
+        chunks.append((kind, png[position + 8 : position + 8 + length]))
+        position += 12 + length
+    pixels = zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT"))
+    head = [chunk for chunk in chunks if chunk[0] not in (b"IDAT", b"IEND")]
+    rest = [*head, (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
+    return signature + b"".join(_chunk(kind, data) for kind, data in rest)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    check = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + check
 
 
 def svg(chart: alt.LayerChart, **config: Any) -> str:

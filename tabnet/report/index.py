@@ -3,67 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any, TypedDict
 
 import altair as alt
 import pandas as pd
 from markupsafe import Markup
 
-from tabnet.report import heatmap, images, page, pooling, scoreboard, sentences, theme
-from tabnet.report.explanation import Explanation, Numbers
-
-COLUMNS = 480  # of a small heatmap
+from tabnet.report import images, page, scoreboard, sentences, theme
 
 
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """A data set of the index."""
+class Card(TypedDict):
+    """What the index shows of a data set: texts, metrics, and a small heatmap as SVG."""
 
-    explanation: Explanation
-    numbers: Numbers
-    sort_by: str
-    quantile: float
-
-
-def consensus(entry: Entry) -> alt.LayerChart:
-    """The small heatmap of a data set: its consensus mask, pooled in one pass."""
-    explanation = entry.explanation
-    bins = min(COLUMNS, explanation.rows)
-    order = pooling.order(explanation.key(entry.sort_by))
-    pool = pooling.Pool(pooling.bin_of_row(order, bins), bins=bins, width=len(explanation.features))
-    pooling.scan(explanation.masks("consensus"), pool)
-    return heatmap.heatmap(
-        {"Consensus": pool.peak},
-        explanation.features,
-        quantile={"Consensus": entry.quantile},
-        size=explanation.rows,
-        columns=COLUMNS,
-        title=f"observations, in the order of {entry.sort_by}",
-    )
+    name: str
+    subtitle: str
+    sentences: list[str]
+    metrics: dict[str, Any] | None
+    picture: str
 
 
-def html(entries: Sequence[Entry]) -> str:
+def html(cards: Sequence[Card]) -> str:
     """The index as one HTML file; reports are expected in folders of the data sets' names."""
-    metrics = {e.explanation.name: e.numbers.metrics for e in entries if e.numbers.metrics}
+    metrics = {card["name"]: card["metrics"] for card in cards if card["metrics"]}
     scores = scoreboard.table(metrics)
     return (
         page.environment()
         .get_template("index.html.jinja")
         .render(
             style=Markup(page.asset("style.css")),
-            scores=inline(scoreboard.comparison(scores), "Scores of the data sets", prefix="s"),
+            scores=inline(
+                drawn(scoreboard.comparison(scores), "Scores of the data sets"), prefix="s"
+            ),
             sentences=sentences.comparison(scores),
-            rows=_rows(scores, [entry.explanation.name for entry in entries]),
-            cards=[_card(entry, prefix=f"c{i}") for i, entry in enumerate(entries)],
+            rows=_rows(scores, [card["name"] for card in cards]),
+            cards=[
+                {
+                    **card,
+                    "link": f"{page.address(card['name'])}/report.html",
+                    "picture": inline(card["picture"], prefix=f"c{i}"),
+                }
+                for i, card in enumerate(cards)
+            ],
         )
     )
 
 
-def inline(chart: alt.LayerChart, description: str, *, prefix: str) -> Markup:
-    """A chart as SVG for an HTML page, in the page's colours; `prefix` keeps its ids its own."""
+def drawn(chart: alt.LayerChart, description: str) -> str:
+    """A chart as SVG in the colours of the page that it will lie in."""
     text = images.svg(chart.properties(description=description), background="transparent")
     for colour, variable in theme.VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"{variable}"')
+    return text
+
+
+def inline(text: str, *, prefix: str) -> Markup:
+    """SVG for an HTML page; `prefix` keeps its ids its own."""
     return Markup(text.replace('id="', f'id="{prefix}-').replace("url(#", f"url(#{prefix}-"))
 
 
@@ -74,15 +68,3 @@ def _rows(scores: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[st
     }
     kept = [score for score in scoreboard.NAMES.values() if score in set(scores["score"])]
     return [(score, [cells.get((score, name), "") for name in names]) for score in kept]
-
-
-def _card(entry: Entry, *, prefix: str) -> dict[str, object]:
-    explanation, table = entry.explanation, entry.numbers.importance
-    description = f"Consensus mask of {explanation.name}, {explanation.rows} observations"
-    return {
-        "name": explanation.name,
-        "link": f"{page.address(explanation.name)}/report.html",
-        "subtitle": sentences.size(explanation),
-        "sentences": [] if table is None else sentences.importance(table)[:2],
-        "picture": inline(consensus(entry), description, prefix=prefix),
-    }

@@ -16,6 +16,7 @@ from tabnet.report.explanation import Explanation
 LIBRARIES = ("altair", "vl-convert-python", "numpy", "pandas", "pyarrow", "Jinja2")
 
 Rows = list[tuple[str, str]]
+Blocks = list[dict[str, str | Rows]]
 
 
 def sha256(path: Path) -> str:
@@ -55,16 +56,18 @@ def parameters(tree: Mapping[str, object], prefix: str = "") -> Rows:
     return rows
 
 
-def of_pipeline(
-    explanation: Explanation, params: Mapping[str, object]
-) -> list[dict[str, str | Rows]]:
-    """The page's provenance: the sections that led to the explanation, its files, the libraries."""
-    # The list of data sets and the other ones' order have no part in this one's report.
-    tree = {key: value for key, value in params.items() if key not in ("datasets", "report")}
-    known = [*sorted(explanation.folder.glob("*.parquet"))]
+def of_folder(explanation: Explanation) -> Blocks:
+    """The page's provenance: the files that it was drawn from, and the libraries."""
+    known = sorted(explanation.folder.glob("*.parquet"))
     known += [path for path in (explanation.values, explanation.relevance) if path is not None]
     return [
-        {"title": "Parameters", "rows": parameters(tree)},
         {"title": "Files and their SHA-256", "rows": files(known)},
         {"title": "Libraries", "rows": libraries()},
     ]
+
+
+def of_pipeline(explanation: Explanation, params: Mapping[str, object]) -> Blocks:
+    """The same, and the parameters that led to the explanation."""
+    # The list of data sets and the other ones' order have no part in this one's report.
+    tree = {key: value for key, value in params.items() if key not in ("datasets", "report")}
+    return [{"title": "Parameters", "rows": parameters(tree)}, *of_folder(explanation)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import altair as alt
@@ -18,11 +18,14 @@ from tabnet.report import (
     page,
     payload,
     pooling,
+    predictions,
     scoreboard,
     sentences,
     store,
+    trust,
 )
-from tabnet.report.explanation import Explanation, Floats, Numbers
+from tabnet.report.explanation import Explanation, Floats, Numbers, Predictions
+from tabnet.report.groups import Group
 from tabnet.report.page import Figure
 from tabnet.report.store import Store
 
@@ -212,7 +215,7 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
         tenths=tenths(explanation, held, order),
         heat=heat_figure(explanation, report.names),
         strip=strip_figure(report.names, order),
-        figures=list(figures(report)),
+        figures=list(figures(report, grouped)),
         provenance=provenance,
         facts={**known, "arrays": contents},
         arrays=arrays,
@@ -264,15 +267,32 @@ def strip_figure(names: Sequence[str], order: str) -> Figure:
     return Figure(name="strip", title="Sort key", chart=chart, description=description)
 
 
-def figures(report: Report) -> Iterator[Figure]:
+def figures(report: Report, grouped: Sequence[Group]) -> Iterator[Figure]:
     """The figures below the heatmap, as far as their numbers are known."""
-    numbers, importance = report.numbers, report.importance
+    numbers, p = report.numbers, report.explanation.predictions
     yield Figure(
         name="importance",
         title="Importance",
-        chart=charts.importance(importance),
-        sentences=tuple(sentences.importance(importance)),
+        chart=charts.importance(shown_rows(report.importance)),
+        sentences=tuple(sentences.importance(report.importance)),
     )
+    if grouped:
+        groups_shown = [_restricted(group, report.store.features) for group in grouped]
+        yield Figure(
+            name="groups",
+            title="Mask against ground truth",
+            chart=trust.by_group(groups_shown, report.names),
+            sentences=tuple(sentences.by_group(grouped)),
+        )
+    if numbers.metrics is not None:
+        yield score_figure(numbers.metrics, report.explanation)
+    if p is not None:
+        yield Figure(
+            name="agreement",
+            title="Can it be trusted: agreement of seeds",
+            chart=trust.agreement(p.agreement),
+            sentences=tuple(sentences.agreement(p.agreement, seeds=len(report.explanation.seeds))),
+        )
     if numbers.history is not None:
         yield Figure(
             name="training",
@@ -280,3 +300,62 @@ def figures(report: Report) -> Iterator[Figure]:
             chart=charts.training(numbers.history),
             sentences=tuple(sentences.training(numbers.history)),
         )
+    if p is not None:
+        yield from prediction_figures(p)
+
+
+def shown_rows(importance: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the importance table that its figure has room for."""
+    ranked = importance.sort_values("consensus", ascending=False, kind="stable")
+    return ranked.head(store.FEATURES)
+
+
+def _restricted(group: Group, features: Sequence[int]) -> Group:
+    relevant = group.relevant
+    return replace(
+        group,
+        share=tuple(group.share[j] for j in features),
+        relevant=None if relevant is None else tuple(relevant[j] for j in features),
+    )
+
+
+def score_figure(metrics: Mapping[str, Any], explanation: Explanation) -> Figure:
+    """The scores of the consensus and of single seeds, as a figure and a table."""
+    scores = scoreboard.table({explanation.name: metrics})
+    rows = [
+        [score, *(f"{value:.4f}" for value in values)]
+        for score, *values in scores.drop(columns="dataset").to_numpy().tolist()
+    ]
+    head = ["score", "consensus", "mean of seeds", "deviation"]
+    return Figure(
+        name="scores",
+        title="Can it be trusted: scores",
+        chart=scoreboard.comparison(scores),
+        sentences=tuple(sentences.scores(scores, seeds=len(explanation.seeds))),
+        table={"head": [head], "rows": rows},
+    )
+
+
+def prediction_figures(p: Predictions) -> Iterator[Figure]:
+    """ROC, calibration and distribution of the mean predicted probability."""
+    if not np.isnan(p.label).all():
+        curve = predictions.roc_table(p.label, p.probability)
+        yield Figure(
+            name="roc",
+            title="Predictions: ROC curve",
+            chart=predictions.roc(curve),
+            sentences=tuple(sentences.roc(curve, predictions.area(curve))),
+        )
+        calibrated = predictions.calibration_table(p.label, p.probability)
+        yield Figure(
+            name="calibration",
+            title="Predictions: calibration",
+            chart=predictions.calibration(calibrated),
+            sentences=tuple(sentences.calibration(calibrated)),
+        )
+    yield Figure(
+        name="spread",
+        title="Predictions: distribution",
+        chart=predictions.spread(predictions.spread_table(p.label, p.probability)),
+        sentences=tuple(sentences.spread(p.probability)),
+    )

@@ -70,7 +70,6 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     data = data.assign(
         low=(data["mean"] - data["std"]).round(4), high=(data["mean"] + data["std"]).round(4)
     )
-    title = "score: filled the consensus, ring and line mean and deviation of seeds"
     kept = [name for name in NAMES.values() if name in set(data["score"])]
     labels = alt.Axis(title=None, ticks=False, domain=False, labelLimit=220, labelPadding=8)
     base = alt.Chart(data).encode(
@@ -87,7 +86,7 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     )
 
     def x(field: str) -> alt.X:
-        return alt.X(field, title=title, axis=alt.Axis(grid=True, tickCount=6))
+        return alt.X(field, title="score", axis=alt.Axis(grid=True, tickCount=6))
 
     shape = _by_name(alt.Shape, names, ["circle", "square", "diamond", "triangle-up"])
     rule = base.mark_rule(strokeWidth=1.5, aria=False).encode(x=x("low:Q"), x2="high:Q")

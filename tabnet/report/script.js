@@ -580,8 +580,10 @@ function controls() {
   };
   for (const kind of ["aggregate", "steps"]) slider(kind);
   element("whole").onclick = () => zoom(0, Infinity);
-  element("lowest").hidden = !arrays["agreement"];
-  element("lowest").onclick = lowest;
+  for (const button of document.querySelectorAll(".lowest")) {
+    button.hidden = !arrays["agreement"];
+    button.onclick = lowest;
+  }
 }
 
 function slider(kind) {

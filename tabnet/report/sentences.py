@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tabnet.report.charts import seed_columns
@@ -125,6 +126,86 @@ def importance(table: pd.DataFrame) -> list[str]:
         low, high = percent(widest[seeds].min()), percent(widest[seeds].max())
         said.append(f"Seeds differ most on {widest['feature']}: from {low} to {high}.")
     return said
+
+
+def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
+    """What the consensus gains over single seeds in what matters most here."""
+    by_name = table.set_index("score")[["consensus", "mean"]].astype(float)
+    texts = {
+        "mask mass on relevant features": "of the mask lies on truly relevant features",
+        "AUC": "is the AUC of the predicted probabilities",
+    }
+    said = ["Filled: the consensus; ring and line: mean and deviation of single seeds."]
+    for name, text in texts.items():
+        if name in by_name.index:
+            both, alone = percent(by_name["consensus"][name]), percent(by_name["mean"][name])
+            single = f"; with single seeds {alone} on average" if seeds > 1 else ""
+            said.append(f"With the consensus, {both} {text}{single}.")
+    return said
+
+
+def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
+    """How far seeds look at the same features."""
+    known = values[~np.isnan(values)]
+    if seeds < 2:
+        return ["One seed alone says nothing about agreement: train several to know."]
+    if not len(known):
+        return ["There are no rows whose agreement could be shown."]
+    middle, low = np.median(known), np.quantile(known, 0.05)
+    return [
+        "Agreement is 1 less the mean distance (total variation) of the seeds' masks from the"
+        " consensus: at 1 all seeds give the same mask.",
+        f"Half of the rows lie above {middle:.2f}, one in twenty below {low:.2f}; the lowest has"
+        f" {known.min():.2f}.",
+    ]
+
+
+def by_group(groups: Sequence[Group]) -> list[str]:
+    """How much of each group's mask lies where it should."""
+    said = []
+    for group in groups:
+        total = sum(group.share)
+        if group.relevant is None or not any(group.relevant) or total == 0:
+            continue
+        pairs = zip(group.share, group.relevant, strict=True)
+        true = sum(share for share, relevant in pairs if relevant)
+        said.append(f"{group.label}: {percent(true / total)} on truly relevant features (framed).")
+    return said
+
+
+def roc(curve: pd.DataFrame, area: float) -> list[str]:
+    """What the curve's area means."""
+    if curve.empty:
+        return ["A curve needs rows of both labels."]
+    return [
+        f"Of a yes and a no drawn at random, the yes has the higher probability {percent(area)} of"
+        " the time."
+    ]
+
+
+def calibration(table: pd.DataFrame) -> list[str]:
+    """Whether probabilities mean what they say."""
+    if table.empty:
+        return ["No labels are known."]
+    outside = table[(table["predicted"] < table["low"]) | (table["predicted"] > table["high"])]
+    said = [
+        f"In {len(table) - len(outside)} of {count(len(table), 'bin')} the predicted probability"
+        " agrees with the observed share (95 % interval)."
+    ]
+    if len(outside):
+        bold = (outside["observed"] - 0.5).abs() > (outside["predicted"] - 0.5).abs()
+        word = "too cautious" if bold.mean() > 0.5 else "too bold"
+        said.append(f"Where it does not, it is mostly {word}.")
+    return said
+
+
+def spread(probability: npt.NDArray[np.floating]) -> list[str]:
+    """How decided the predictions are."""
+    known = probability[~np.isnan(probability)]
+    if not len(known):
+        return ["There are no predictions."]
+    sure = float(((known < 0.1) | (known > 0.9)).mean())
+    return [f"{percent(sure)} of the rows have a P(yes) below 0.1 or above 0.9."]
 
 
 def training(history: pd.DataFrame) -> list[str]:

@@ -1,0 +1,67 @@
+# `make` runs the pipeline, `make test` runs the tests; both set up what they need, once.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(CURDIR)/.venv/bin
+export PATH := $(BIN):$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: all test quick lint browser bench sweep lock repair clean
+
+# The pipeline: data, training, masks, scores, reports.
+all: .venv/installed
+	@dvc repro
+	@echo "Open $(CURDIR)/reports/index.html"
+
+# All tests, those that take long and those in a browser included.
+test: .venv/installed-test browser lint
+	@python -m pytest
+
+# The tests to run while working.
+quick: .venv/installed-test
+	@python -m pytest -m "not slow"
+
+lint: .venv/installed-test
+	@ruff check . && ruff format --check . && mypy
+
+# The reports are tested in Debian's Chromium; without one, those tests are skipped and say so.
+browser:
+	@command -v chromium >/dev/null || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && \
+		echo "Installing Chromium for the tests of the reports" && apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; } || \
+		echo "No chromium found, and it cannot be installed here"
+
+# Speeds, as ratios to a peer or a floor.
+bench: .venv/installed-test
+	@for script in tests/benchmarks/bench_*.py; do echo "== $$script" && python $$script || exit 1; done
+
+# The scores of the masks with the default parameters over the seeds of the data.
+sweep: .venv/installed-test
+	@python tests/benchmarks/sweep.py
+
+# After a killed `dvc`: what it may have left behind, and nothing else.
+repair:
+	@rm -f .dvc/tmp/rwlock .dvc/tmp/lock && git checkout -- dvc.lock && echo "Now run: dvc repro"
+
+# Pin the versions that pyproject.toml allows, as of today.
+lock:
+	$(PYTHON) -m venv .venv-lock
+	.venv-lock/bin/pip install -q .
+	.venv-lock/bin/pip freeze --exclude tabnet-masks | sed 's/+cpu$$//' > requirements.lock
+	.venv-lock/bin/pip install -q -c requirements.lock '.[test]'
+	.venv-lock/bin/pip freeze --exclude tabnet-masks | sed 's/+cpu$$//' | \
+		grep -vxFf requirements.lock > requirements-test.lock
+	rm -rf .venv-lock build *.egg-info
+
+clean:
+	rm -rf .venv
+
+.venv/installed: requirements.lock
+	@echo "Installing the packages of requirements.lock into .venv (once; some minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@python -m pip install -q -r requirements.lock
+	@touch $@
+
+.venv/installed-test: .venv/installed requirements-test.lock
+	@echo "Installing the packages of requirements-test.lock into .venv (once)"
+	@python -m pip install -q -r requirements.lock -r requirements-test.lock
+	@touch $@

@@ -1,0 +1,76 @@
+"""A report of any folder of masks, without the pipeline: `python -m tabnet.report FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tabnet import tables
+from tabnet.report import images, provenance, report
+from tabnet.report.explanation import numbers, open_folder
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Writes the report; a person's mistake is one line and exit status 1."""
+    try:
+        run(parser().parse_args(arguments))
+    except (ValueError, OSError) as error:
+        sys.exit(" ".join(str(error).split()) or type(error).__name__)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    result = argparse.ArgumentParser(prog="python -m tabnet.report", description=__doc__)
+    add = result.add_argument
+    add("folder", type=Path, help="consensus.parquet, aggregate.parquet, step_1.parquet, ...")
+    add("--out", type=Path, default=Path("report.html"), help="file to write (report.html)")
+    add("--name", help="what to call the data (the name of the folder)")
+    add("--values", type=Path, help="Parquet file of the explained rows' features")
+    add("--relevance", type=Path, help="Parquet file of the truly relevant cells")
+    add("--split", default="test", help="rows of --relevance that were explained (test)")
+    add("--numbers", type=Path, help="folder of metrics.json, history.csv, importance.csv")
+    add("--sort-by", default="row", help="row, a feature, label, prediction or agreement (row)")
+    add("--quantile", type=float, default=0.995, help="clips the colours; 1 does not (0.995)")
+    add("--masks", type=Path, help="also draw the masks as this .png or .svg file")
+    return result
+
+
+def run(options: argparse.Namespace) -> None:
+    """Reads the folder, draws its report, and says where it is."""
+    if not 0 < options.quantile <= 1:
+        raise ValueError(f"--quantile must be above 0 and at most 1, however: {options.quantile}")
+    explanation = open_folder(
+        options.folder,
+        name=options.name or options.folder.resolve().name,
+        values=options.values,
+        relevance=options.relevance,
+        split=options.split,
+    )
+    drawn = report.collect(
+        explanation,
+        numbers(options.numbers or options.folder),
+        sort_by=options.sort_by,
+        quantile={"aggregate": options.quantile, "steps": options.quantile},
+    )
+    made_from = provenance.of_folder(explanation)
+    tables.write_text(options.out, report.html(drawn, provenance=made_from))
+    print(options.out)
+    if options.masks is not None:
+        _save(options.masks, drawn)
+        print(options.masks)
+
+
+def _save(path: Path, drawn: report.Report) -> None:
+    picture = report.picture(drawn)
+    if path.suffix == ".png":
+        tables.write_bytes(path, images.png(picture))
+    elif path.suffix == ".svg":
+        tables.write_text(path, images.svg(picture))
+    else:
+        raise ValueError(f"--masks must be a .png or .svg file, however: {path}")
+
+
+if __name__ == "__main__":
+    main()

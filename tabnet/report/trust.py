@@ -1,0 +1,102 @@
+"""Figures that say how far masks can be trusted: agreement of seeds, and the truth by group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from tabnet.report import theme
+from tabnet.report.groups import Group
+from tabnet.report.predictions import histogram
+
+BINS = 40
+
+
+def agreement(values: npt.NDArray[np.floating]) -> alt.LayerChart:
+    """The distribution of the rows' agreement (0..1), with a line at its median.
+
+    >>> type(agreement(np.array([0.2, 0.9]))).__name__
+    'LayerChart'
+    """
+    table = histogram(values, bins=BINS)
+    x = alt.X("low:Q", bin="binned", title="agreement of seeds", scale=alt.Scale(domain=[0, 1]))
+    tooltip = [
+        alt.Tooltip("low:Q", title="agreement from", format=".3f"),
+        alt.Tooltip("high:Q", title="to", format=".3f"),
+        alt.Tooltip("rows:Q", format=","),
+    ]
+    bars = alt.Chart(table).mark_bar(color=theme.ACCENT, binSpacing=1)
+    rows = alt.Y("rows:Q", title="rows", axis=alt.Axis(grid=True, tickCount=4, tickMinStep=1))
+    layers = [bars.encode(x=x, x2="high:Q", y=rows, tooltip=tooltip)]
+    known = values[~np.isnan(values)]
+    if len(known):
+        middle = pd.DataFrame({"low": [round(float(np.median(known)), 4)], "text": ["median"]})
+        rule = alt.Chart(middle).encode(x="low:Q")
+        layers.append(rule.mark_rule(color=theme.SECOND, strokeDash=[4, 3], aria=False))
+        label = rule.mark_text(align="right", dx=-4, baseline="top", aria=False)
+        layers.append(label.encode(text="text:N", y=alt.value(0)))
+    return alt.LayerChart(layer=layers).properties(height=200)
+
+
+def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart:
+    """The mean consensus mask of each group of rows, a frame around what is truly relevant.
+
+    >>> group = Group(label="all rows", rows=3, relevant=(True,), share=(1.0,))
+    >>> type(by_group([group], ["a"])).__name__
+    'LayerChart'
+    """
+    data = pd.DataFrame(
+        [
+            {
+                "_row": f"{j:05d}",
+                "feature": name,
+                "group": f"{group.label} ({group.rows:,})",
+                "share": round(group.share[j], 5),
+                "relevant": "mixed" if group.relevant is None else bool(group.relevant[j]),
+            }
+            for group in groups
+            for j, name in enumerate(features)
+        ]
+    )
+    largest = float(data["share"].max()) or 1.0
+    axis = alt.Axis(
+        title=None,
+        ticks=False,
+        domain=False,
+        labelPadding=6,
+        labelLimit=110,
+        labelExpr="names[+datum.value]",
+    )
+    top = alt.Axis(title=None, orient="top", ticks=False, domain=False, labelAngle=0)
+    base = alt.Chart(data).encode(
+        y=alt.Y("_row:N", axis=axis, sort=None),
+        x=alt.X("group:N", axis=top, sort=None),
+        tooltip=[
+            alt.Tooltip("feature:N"),
+            alt.Tooltip("group:N"),
+            alt.Tooltip("share:Q", title="mean share", format=".2%"),
+            alt.Tooltip("relevant:N", title="truly relevant"),
+        ],
+    )
+    scale = alt.Scale(scheme=theme.SCHEME, domain=[0, largest])
+    cells = base.mark_rect(stroke=theme.CARD, strokeWidth=3)
+    frames = base.transform_filter("datum.relevant === true").mark_rect(
+        fill=None, stroke=theme.TRUTH, strokeWidth=2.5, aria=False
+    )
+    bright = alt.when(alt.datum.share > 0.65 * largest)
+    ink = bright.then(alt.value("#111111")).otherwise(alt.value("#fffffe"))
+    numbers = base.mark_text(fontSize=11, aria=False)
+    layers = [
+        cells.encode(color=alt.Color("share:Q", scale=scale, legend=None)),
+        frames,
+        numbers.encode(text=alt.Text("share:Q", format=".0%"), color=ink),
+    ]
+    return (
+        alt.LayerChart(layer=layers)
+        .add_params(alt.param(name="names", value=list(features)))
+        .properties(height=24 * len(features) + 1)
+    )

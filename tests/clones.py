@@ -1,0 +1,95 @@
+"""Copies of the project to run the pipeline in, away from the person's own."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT
+
+# Small enough for seconds, large enough for every stage to have something to do.
+SMALL = {
+    "generate.train_rows": "300",
+    "generate.test_rows": "200",
+    "train.seeds": "[1,2,3]",
+    "train.epochs": "2",
+}
+
+
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A copy of the project with a git history and a DVC cache of its own."""
+
+    path: Path
+
+    def run(
+        self, *command: str, check: bool = True, **env: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command in the copy, as in an activated environment."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            command,
+            cwd=self.path,
+            env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=1200,
+        )
+        assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def repro(self, *arguments: str) -> list[str]:
+        """`dvc repro`; the stages that ran, in their order, the check of params.yaml left out."""
+        lines = self.run("dvc", "repro", *arguments).stdout.splitlines()
+        stages = [line.split("'")[1] for line in lines if line.startswith("Running stage '")]
+        return [stage for stage in stages if stage != "check"]
+
+    def set(self, **params: str) -> None:
+        """Change params.yaml, by `section__key=value` in YAML."""
+        yaml = YAML()
+        file = self.path / "params.yaml"
+        data = yaml.load(file)
+        for name, value in params.items():
+            *parents, key = name.replace("__", ".").split(".")
+            inner = data
+            for parent in parents:
+                inner = inner[parent]
+            inner[key] = YAML(typ="safe").load(value)
+        yaml.dump(data, file)
+
+    def commit(self, message: str = "change") -> None:
+        """Commit everything that git does not ignore."""
+        self.run("git", "add", "-A")
+        self.run("git", "commit", "-qm", message, "--allow-empty")
+
+
+def clone(path: Path, *, small: bool) -> Clone:
+    """The working tree's files, tracked and new, without results, in a new git repository."""
+    names = subprocess.run(
+        ["git", "ls-files", "-coz", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout.split("\0")
+    for name in names:
+        file = ROOT / name
+        if name and file.is_file() and not name.startswith("reports/") and name != "dvc.lock":
+            target = path / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+    copy = Clone(path)
+    copy.run("git", "init", "-q", "-b", "main")
+    copy.run("git", "config", "user.email", "someone@example.org")
+    copy.run("git", "config", "user.name", "Someone")
+    if small:
+        copy.set(**SMALL)
+    copy.commit("start")
+    return copy

@@ -1,0 +1,24 @@
+"""Runs of the pipeline that several tests look at."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.clones import Clone, clone
+
+
+@pytest.fixture(scope="session")
+def small_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The pipeline with small data and short training, run once; tests restore what they change."""
+    copy = clone(tmp_path_factory.mktemp("small") / "clone", small=True)
+    copy.repro()
+    copy.commit("results")
+    return copy
+
+
+@pytest.fixture(scope="session")
+def default_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The pipeline with the default parameters, run once."""
+    copy = clone(Path(tmp_path_factory.mktemp("default"), "clone"), small=False)
+    copy.repro()
+    return copy

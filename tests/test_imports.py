@@ -1,0 +1,78 @@
+"""Which module may import which, and that dvc.yaml says what the stages really read."""
+
+import re
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from tests.imports import ROOT, external, imported, modules, reached, source
+
+# Each may import the ones before it, and nothing of what comes after.
+CORE = ["sparsemax", "layers", "model", "engine", "train"]
+WITHOUT_TORCH = ["arrays", "datasets", "params", "plain_yaml", "report", "scores", "tables"]
+SECTIONS = {"datasets", "generate", "model", "train", "explain", "evaluate", "report"}
+
+DVC: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
+STAGES = sorted(DVC["stages"])
+
+
+def test_there_is_a_stage_for_every_script() -> None:
+    scripts = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
+    assert scripts == set(STAGES)
+    for name, stage in DVC["stages"].items():
+        assert stage["cmd"].startswith(f"python -m stages.{name}")
+        assert stage["desc"]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_deps_of_a_stage_are_its_imports(name: str) -> None:
+    declared = {
+        dep for dep in DVC["stages"][name]["deps"] if dep.startswith(("stages/", "tabnet/"))
+    }
+    needed = {source(m).relative_to(ROOT).as_posix() for m in reached(f"stages.{name}")}
+    files = {dep for dep in declared if dep.endswith(".py")}
+    assert files == needed
+    # The report's template, style and script are no modules, but decide its bytes as well.
+    others = {p.relative_to(ROOT).as_posix() for p in (ROOT / "tabnet").rglob("*") if p.is_file()}
+    others = {path for path in others if not path.endswith((".py", ".pyc", ".nbi", ".nbc"))}
+    folders = {dep.rpartition("/")[0] for dep in files}
+    assert declared - files == {p for p in others if p.rpartition("/")[0] in folders - {"tabnet"}}
+
+
+def read_parameters(name: str) -> set[str]:
+    """`section` or `section.key` for each `params.section.key` in the stage's script."""
+    text = source(f"stages.{name}").read_text()
+    found = set(re.findall(r"\bparams\.(\w+(?:\.\w+)?)", text))
+    return (found - {"model_dump"}) | (SECTIONS if "model_dump" in found else set())
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_params_of_a_stage_are_those_that_it_reads(name: str) -> None:
+    if "params.yaml" in DVC["stages"][name]["deps"]:
+        return  # the whole of it
+    declared = set(DVC["stages"][name].get("params", []))
+    read = read_parameters(name)
+    for parameter in read:
+        assert declared & {parameter, parameter.split(".")[0]}, f"{parameter} is not declared"
+    for parameter in declared:
+        assert any(r == parameter or r.split(".")[0] == parameter for r in read), parameter
+
+
+@pytest.mark.parametrize("module", modules())
+def test_imports_point_one_way(module: str) -> None:
+    package, _, name = module.partition(".")
+    if package == "tabnet":
+        assert not {m for m in imported(module) if m.startswith("stages")}
+    elif name:
+        assert not {m for m in imported(module) if m.startswith("stages.")}
+    if package == "tabnet" and name in CORE:
+        later = {f"tabnet.{m}" for m in CORE[CORE.index(name) :]}
+        assert not imported(module) & later
+    if package == "tabnet" and name.split(".")[0] in WITHOUT_TORCH:
+        assert not {m for m in reached(module) if "torch" in external(m)}
+
+
+@pytest.mark.parametrize("module", modules())
+def test_nothing_imports_dvc_or_pickle(module: str) -> None:
+    assert not external(module) & {"dvc", "dvclive", "joblib", "pickle", "shelve"}

@@ -1,0 +1,61 @@
+"""With the default parameters the masks are right."""
+
+import json
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from tests.clones import Clone
+
+pytestmark = pytest.mark.slow
+
+AT_LEAST = {
+    "syn2": {"rma": 0.99, "rra": 0.99, "tpr": 0.99, "auc": 0.999},
+    "syn4": {"rma": 0.97, "rra": 0.98, "tpr": 0.99, "auc": 0.997},
+}
+FDR_AT_MOST = {"syn2": 0.01, "syn4": 0.10}
+RELEVANT = {
+    "syn2": {"V03", "V04", "V05", "V06"},
+    "syn4": {"V01", "V02", "V05", "V06", "V10"},
+}
+datasets = pytest.mark.parametrize("dataset", ["syn2", "syn4"])
+
+
+@datasets
+def test_the_consensus_scores(default_run: Clone, dataset: str) -> None:
+    metrics: dict[str, Any] = json.loads(
+        (default_run.path / "reports" / dataset / "metrics.json").read_text()
+    )
+    consensus = metrics["consensus"]
+    for name, bound in AT_LEAST[dataset].items():
+        assert consensus[name] >= bound, name
+    assert consensus["fdr"] <= FDR_AT_MOST[dataset]
+    # What the seeds are trained together for: the consensus is better than they are.
+    for name in ("rma", "rra"):
+        assert consensus[name] > metrics["seeds"][name]["mean"]
+    assert consensus["fdr"] < metrics["seeds"]["fdr"]["mean"] / 2
+
+
+@datasets
+def test_the_features_of_highest_importance_are_the_relevant_ones(
+    default_run: Clone, dataset: str
+) -> None:
+    importance = pd.read_csv(
+        default_run.path / "reports" / dataset / "importance.csv", index_col="feature"
+    )
+    best = importance["consensus"].nlargest(len(RELEVANT[dataset])).index
+    assert set(best) == RELEVANT[dataset]
+    assert set(importance.index[importance["relevant"] > 0]) == RELEVANT[dataset]
+
+
+def test_syn4s_masks_follow_v10(default_run: Clone) -> None:
+    folder = default_run.path / "data" / "syn4"
+    consensus = pd.read_parquet(folder / "explanation" / "consensus.parquet")
+    below = pd.read_parquet(folder / "test.parquet")["V10"] <= 0
+    low, high = consensus[below].mean(), consensus[~below].mean()
+    assert low[["V05", "V06"]].min() > 10 * low[["V01", "V02"]].max()
+    assert high[["V01", "V02"]].min() > 10 * high[["V05", "V06"]].max()
+    for mean in (low, high):
+        assert mean["V10"] > 0.2
+        assert mean[["V03", "V04", "V07", "V08", "V09"]].max() < 0.02

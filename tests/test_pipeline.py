@@ -1,0 +1,180 @@
+"""The pipeline as a person uses it: what runs again, what is shown, experiments, same bytes."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.clones import Clone, clone
+
+pytestmark = pytest.mark.slow
+
+DATASETS = ("syn2", "syn4")
+
+
+@pytest.fixture
+def run(small_run: Clone) -> Iterator[Clone]:
+    """The small run, put back afterwards to what was committed."""
+    yield small_run
+    small_run.run("git", "reset", "-q", "--hard")
+    small_run.run("git", "clean", "-qfd")
+    small_run.run("dvc", "checkout", "-q", "--force")
+
+
+def of(*stages: str) -> set[str]:
+    return {f"{stage}@{dataset}" for stage in stages for dataset in DATASETS}
+
+
+def test_every_promised_file_is_there(run: Clone) -> None:
+    for dataset in DATASETS:
+        data, reports = run.path / "data" / dataset, run.path / "reports" / dataset
+        tables = ["train.parquet", "test.parquet", "relevance.parquet", "model.safetensors"]
+        masks = ["consensus", "aggregate", "predictions", "step_1", "step_2", "step_3"]
+        masks += [f"aggregate_seed_{seed}" for seed in (1, 2, 3)]
+        expected = {*tables, "explanation", *(f"explanation/{mask}.parquet" for mask in masks)}
+        assert {p.relative_to(data).as_posix() for p in data.rglob("*")} == expected
+        assert {p.name for p in reports.iterdir()} >= {
+            "report.html",
+            "metrics.json",
+            "history.csv",
+            "importance.csv",
+            "masks.png",
+            "masks.svg",
+        }
+    assert (run.path / "reports" / "index.html").is_file()
+
+
+def test_nothing_runs_twice(run: Clone) -> None:
+    assert run.repro() == []
+    assert run.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_a_colour_clip_redraws_only_the_reports(run: Clone) -> None:
+    run.set(report__quantile__aggregate="0.9")
+    assert set(run.repro()) == of("report") | {"index"}
+
+
+def test_more_epochs_generate_nothing_again(run: Clone) -> None:
+    run.set(train__epochs="3")
+    ran = set(run.repro())
+    assert not ran & of("generate")
+    assert ran >= of("train", "explain", "evaluate", "report")
+
+
+def test_editing_a_chart_retrains_nothing(run: Clone) -> None:
+    module = run.path / "tabnet" / "report" / "charts.py"
+    module.write_text(module.read_text() + "\n# A remark.\n")
+    assert set(run.repro()) <= of("report") | {"index"}
+
+
+def test_fewer_data_sets_leave_no_trace_in_what_is_shown(run: Clone) -> None:
+    run.set(datasets="[syn4]")
+    assert set(run.repro()) == {"index"}
+    assert "syn2" not in (run.path / "reports" / "index.html").read_text()
+    assert "syn2" not in run.run("dvc", "metrics", "show").stdout
+    assert "syn2" not in run.run("dvc", "dag", "--dot").stdout
+
+
+def test_fewer_seeds_leave_no_trace_in_what_is_shown(run: Clone) -> None:
+    run.set(train__seeds="[2]")
+    run.repro()
+    for dataset in DATASETS:
+        explanation = run.path / "data" / dataset / "explanation"
+        assert [p.name for p in explanation.glob("*seed*")] == ["aggregate_seed_2.parquet"]
+        history = pd.read_csv(run.path / "reports" / dataset / "history.csv")
+        assert set(history["seed"]) == {2}
+        consensus = pd.read_parquet(explanation / "consensus.parquet")
+        alone = pd.read_parquet(explanation / "aggregate_seed_2.parquet")
+        pd.testing.assert_frame_equal(consensus, alone, rtol=1e-5)
+
+
+def test_what_dvc_shows(run: Clone) -> None:
+    dag = run.run("dvc", "dag", "--dot").stdout
+    for edge in ("generate train", "train explain", "explain evaluate", "evaluate report"):
+        first, second = edge.split()
+        assert f'"{first}@syn4" -> "{second}@syn4"' in dag
+    metrics = json.loads(run.run("dvc", "metrics", "show", "--json").stdout)
+    shown = metrics[""]["data"][str(Path("reports", "syn4", "metrics.json"))]["data"]
+    assert {"rma", "rra", "tpr", "fdr", "auc"} <= shown["consensus"].keys()
+    run.set(train__lambda_sparse="0.5")
+    assert "train.lambda_sparse" in run.run("dvc", "params", "diff").stdout
+    run.repro()
+    assert "consensus.rma" in run.run("dvc", "metrics", "diff").stdout
+    for command in ("show", "diff"):
+        run.run("dvc", "plots", command, "-o", "plots")
+        page = (run.path / "plots" / "index.html").read_text()
+        assert "Training loss (syn4)" in page
+        assert "Importance by the consensus mask (syn2)" in page
+        assert page.count("masks.png") >= 2
+
+
+def test_experiments(run: Clone) -> None:
+    run.run("dvc", "exp", "run", "-n", "longer", "-S", "train.epochs=4", "-S", "train.device=cpu")
+    run.run("dvc", "exp", "run", "-n", "seeds", "-S", "train.seeds=[4,5]")
+    grid = "train.lambda_sparse=0.001,0.1"
+    run.run("dvc", "exp", "run", "--queue", "-S", grid)
+    run.run("dvc", "queue", "start", "-j", "2")
+    run.run("dvc", "queue", "logs", "-f", check=False)
+    for _ in range(120):
+        status = run.run("dvc", "queue", "status").stdout
+        if "Running" not in status and "Queued" not in status:
+            break
+        run.run("sleep", "2")
+    assert status.count("Success") == 2, status
+    table = run.run("dvc", "exp", "show", "--csv").stdout
+    rows = list(csv.DictReader(io.StringIO(table)))
+    found = {row["train.lambda_sparse"] for row in rows}
+    assert {"0.001", "0.1"} <= found
+    assert "4" in {row["train.epochs"] for row in rows}
+    run.run("git", "reset", "-q", "--hard")
+    run.run("dvc", "exp", "apply", "seeds")
+    assert "- 4\n    - 5\n" in (run.path / "params.yaml").read_text()
+    history = pd.read_csv(run.path / "reports" / "syn2" / "history.csv")
+    assert set(history["seed"]) == {4, 5}
+
+
+def test_running_everything_again_changes_no_byte(run: Clone) -> None:
+    before = (run.path / "dvc.lock").read_bytes()
+    run.run("dvc", "repro", "-f", PYTHONHASHSEED="7", LC_ALL="C", TZ="Asia/Tokyo")
+    assert (run.path / "dvc.lock").read_bytes() == before
+    assert run.run("git", "status", "--porcelain").stdout == ""
+
+
+def test_another_clone_at_another_path_has_the_same_lock(run: Clone, tmp_path: Path) -> None:
+    other = clone(tmp_path / "another clone, à côté", small=True)
+    other.repro()
+    assert (other.path / "dvc.lock").read_bytes() == (run.path / "dvc.lock").read_bytes()
+
+
+def test_dvc_works_from_any_folder(run: Clone) -> None:
+    inner = Clone(run.path / "tests")
+    assert inner.repro() == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"train__epochs": "0"}, "train.epochs"),
+        ({"train__device": "cuda"}, "train.device must be"),
+        ({"report__sort_by__syn4": "V99"}, "report.sort_by"),
+        ({"model__virtual_batch_size": "1"}, "model.virtual_batch_size"),
+    ],
+)
+def test_a_mistake_is_one_line_and_touches_no_output(
+    run: Clone, change: dict[str, str], message: str
+) -> None:
+    outputs = [p for d in ("data", "reports") for p in (run.path / d).rglob("*") if p.is_file()]
+    before = {path: path.read_bytes() for path in outputs}
+    run.set(**change)
+    done = run.run("dvc", "repro", check=False)
+    if "cuda" in change.values() and done.returncode == 0:
+        pytest.skip("this machine has a CUDA device")
+    assert done.returncode != 0
+    assert "Traceback" not in done.stdout + done.stderr
+    assert message in done.stderr
+    kept = {path: path.read_bytes() for path in outputs if path.exists()}
+    assert kept.items() <= before.items()

@@ -1,0 +1,54 @@
+"""What the README shows runs: Python blocks as they are, shell blocks in a small clone."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.clones import Clone, clone
+from tests.imports import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    copy = clone(tmp_path_factory.mktemp("readme") / "clone", small=True)
+    copy.repro()
+    copy.commit("results")
+    return copy
+
+
+def test_the_readme_has_blocks_to_run() -> None:
+    assert blocks("python")
+    assert blocks("sh")
+
+
+@pytest.mark.parametrize("number", range(len(blocks("python"))))
+def test_python_blocks_run(number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(blocks("python")[number], "README.md", "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(blocks("sh"))))
+def test_shell_blocks_run(small: Clone, number: int) -> None:
+    # Each block starts from the committed state, as a reader would who tries one of them.
+    small.run("git", "reset", "-q", "--hard")
+    small.run("bash", "-euo", "pipefail", "-c", blocks("sh")[number])
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_targets_of_make_exist() -> None:
+    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for command in re.findall(r"`(make[^`]*)`", README):
+        assert set(shlex.split(command)[1:]) <= targets, command
