@@ -46,9 +46,10 @@ def main(params: Params, dataset: str) -> None:
 
 
 def _code() -> list[bytes]:
-    """What else decides the result of a training: our own modules, and torch."""
-    modules = sorted(Path(tabnet.__path__[0]).glob("*.py"))
-    return [*(module.read_bytes() for module in modules), version("torch").encode()]
+    """What else decides the result of a training: our own modules, and what they compute with."""
+    modules = sorted(Path(tabnet.__path__[0]).rglob("*.py"))
+    versions = [version(name).encode() for name in ("llvmlite", "numba", "torch")]
+    return [*(module.read_bytes() for module in modules), *versions]
 
 
 def _progress(epochs: int) -> Progress:

@@ -66,7 +66,8 @@ class Explainer:
     def step_masks(self, x: Floats) -> Floats:
         """The masks of every decision step of a model of one seed, S x B x D."""
         assert len(self.seeds) == 1
-        return self._masks(x, steps=True).steps[0]
+        steps: Floats = self._masks(x, steps=True).steps[0]
+        return steps
 
 
 class _Compute(Protocol):

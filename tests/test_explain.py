@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from tabnet.explain import consensus, distance, explain, normalise, representative
+from tabnet.explain import consensus, distance, explain, representative
+from tabnet.masks import normalise
 from tabnet.model import network
 from tabnet.params import Model, Train
 from tabnet.train import fit

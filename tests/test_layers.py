@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from tabnet.layers import EPS, GhostBatchNorm, ghost_batches, linear
+from tabnet.ghosts import ghost_batches
+from tabnet.layers import EPS, GhostBatchNorm, linear
 
 
 def activations(rows: int, *, n_seeds: int = 3, width: int = 4, seed: int = 0) -> Tensor:

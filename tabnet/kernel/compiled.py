@@ -47,26 +47,26 @@ def entry_point(function: F) -> F:
     """Compile a function that Python calls, without the GIL, and keep it on disk."""
     jitted = _njit(REORDERED, no_cpython_wrapper=False)(function)
     if folder() is not None:
-        jitted._cache = _Cache(jitted.py_func)
+        jitted._cache = _Cache(jitted.py_func)  # type: ignore[no-untyped-call]
     checked: F = jitted
     return checked
 
 
-def _njit(fastmath: set[str], *, no_cpython_wrapper: bool = True, inline: str = "never") -> Any:
-    return numba.njit(
-        fastmath=fastmath,
-        error_model="numpy",
-        nogil=True,
-        inline=inline,
-        no_cpython_wrapper=no_cpython_wrapper,
-        no_cfunc_wrapper=True,
-    )
+def _njit(fastmath: set[str], **more: Any) -> Any:
+    options: dict[str, Any] = {
+        "fastmath": fastmath,
+        "error_model": "numpy",
+        "nogil": True,
+        "no_cpython_wrapper": True,
+        "no_cfunc_wrapper": True,
+    }
+    return numba.njit(**(options | more))
 
 
 @cache
 def source_digest() -> str:
-    """A digest of the kernel's sources, by which compiled code is found."""
-    digest = hashlib.sha256()
+    """A digest of the kernel's sources and the compiler, by which compiled code is found."""
+    digest = hashlib.sha256(numba.__version__.encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
@@ -75,7 +75,8 @@ def source_digest() -> str:
 @cache
 def folder() -> Path | None:
     """Where compiled code is kept, made if need be; None if it cannot be written."""
-    base = os.environ.get("NUMBA_CACHE_DIR") or AppDirs("tabnet", appauthor=False).user_cache_dir
+    user: Any = AppDirs("tabnet", appauthor=False)
+    base = os.environ.get("NUMBA_CACHE_DIR") or user.user_cache_dir
     path = Path(base) / f"kernel-{source_digest()}"
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -84,7 +85,7 @@ def folder() -> Path | None:
     return path if os.access(path, os.W_OK) else None
 
 
-class _Locator(caching._CacheLocator):  # type: ignore[misc]
+class _Locator(caching._CacheLocator):
     """Tells Numba's cache to look for a function by the package's content."""
 
     def get_cache_path(self) -> str:
@@ -101,9 +102,9 @@ class _Locator(caching._CacheLocator):  # type: ignore[misc]
         return cls()
 
 
-class _CacheImpl(caching.CompileResultCacheImpl):  # type: ignore[misc]
-    _locator_classes = (_Locator,)
+class _CacheImpl(caching.CompileResultCacheImpl):
+    _locator_classes = (_Locator,)  # type: ignore[assignment]
 
 
-class _Cache(caching.FunctionCache):  # type: ignore[misc]
+class _Cache(caching.FunctionCache):
     _impl_class = _CacheImpl

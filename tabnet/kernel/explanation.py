@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers
-from tabnet.kernel.compiled import compiled, entry_point, inlined
+from tabnet.kernel.compiled import entry_point, inlined
 from tabnet.kernel.functions import exp
 from tabnet.kernel.network import Tape, forward, matrix
 from tabnet.kernel.plan import Plan

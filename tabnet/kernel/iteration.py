@@ -159,7 +159,8 @@ def cross_entropy(logits: Matrix, v: int, label: int, n: np.float32) -> np.float
     for c in range(len(logits)):
         logits[c, v] /= total * n
     logits[label, v] -= _ONE / n
-    return log(total) - chosen
+    loss: np.float32 = log(total) - chosen
+    return loss
 
 
 @inlined
@@ -174,7 +175,9 @@ def add_statistics(plan: Plan, ghost: Vector, statistics: Vector, size: int) -> 
 
 
 @compiled
-def _add_norm(ghost: Vector, statistics: Vector, at: int, width: int, unbiased: np.float32) -> None:
+def _add_norm(
+    ghost: Vector, statistics: Vector, at: np.int64, width: int, unbiased: np.float32
+) -> None:
     for f in range(at, at + width):
         statistics[f] += ghost[f]
         statistics[width + f] += unbiased * ghost[width + f]

@@ -119,5 +119,6 @@ def mask_backward(mask: Matrix, grad: Matrix, work: Matrix, entmax: bool, rows: 
 @compiled
 def _slope(p: np.float32, entmax: bool) -> np.float32:
     if entmax:
-        return np.sqrt(p)
+        root: np.float32 = np.sqrt(p)
+        return root
     return _ONE if p > _ZERO else _ZERO

@@ -57,31 +57,31 @@ def tape(plan: Plan, rows: int) -> Tape:
     """A tape for ghost batches of at most `rows` rows."""
     v = stride(rows)
     n_steps, features, width = len(plan.attention), plan.n_features, plan.n_d + plan.n_a
-    shapes = Tape(
-        x=(features, v),
-        h=(*plan.glu.shape, 2 * width, v),
-        inverse=(*plan.glu.shape, 2 * width),
-        gate=(*plan.glu.shape, width, v),
-        y=(*plan.glu.shape, width, v),
-        z=(n_steps, features, v),
-        z_inverse=(n_steps, features),
-        prior=(n_steps, features, v),
-        mask=(n_steps, features, v),
-        masked=(n_steps, features, v),
-        decision=(plan.n_d, v),
-        logits=(plan.n_classes, v),
-        grad_decision=(plan.n_d, v),
-        grad_y=(width, v),
-        grad_input=(width, v),
-        grad_masked=(features, v),
-        grad_mask=(features, v),
-        grad_prior=(features, v),
-        grad_x=(features, v),
-        work=(4, v),
-        statistics=(plan.n_statistics,),
-        tile=(features, v),
-    )
-    arrays = Tape(*(np.zeros(shape, np.float32) for shape in shapes))
+    shapes: dict[str, tuple[int, ...]] = {
+        "x": (features, v),
+        "h": (*plan.glu.shape, 2 * width, v),
+        "inverse": (*plan.glu.shape, 2 * width),
+        "gate": (*plan.glu.shape, width, v),
+        "y": (*plan.glu.shape, width, v),
+        "z": (n_steps, features, v),
+        "z_inverse": (n_steps, features),
+        "prior": (n_steps, features, v),
+        "mask": (n_steps, features, v),
+        "masked": (n_steps, features, v),
+        "decision": (plan.n_d, v),
+        "logits": (plan.n_classes, v),
+        "grad_decision": (plan.n_d, v),
+        "grad_y": (width, v),
+        "grad_input": (width, v),
+        "grad_masked": (features, v),
+        "grad_mask": (features, v),
+        "grad_prior": (features, v),
+        "grad_x": (features, v),
+        "work": (4, v),
+        "statistics": (plan.n_statistics,),
+        "tile": (features, v),
+    }
+    arrays = Tape(**{name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
     arrays.prior[0] = 1
     return arrays
 

@@ -8,6 +8,8 @@ A product keeps a block of results in registers while it runs through the sum: 4
 vectors of rows, or 4 x 4 sums of a gradient.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,7 +57,7 @@ def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
 
 
 @compiled
-def _store_two(y, o, v, first, second):  # type: ignore[no-untyped-def]
+def _store_two(y: Matrix, o: int, v: int, first: Any, second: Any) -> None:
     store(y, o, v, first)
     store(y, o, v + LANES, second)
 
@@ -114,7 +116,9 @@ def _add_sums_4x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: in
 
 
 @compiled
-def _add_four(x, g0, g1, g2, g3, s0, s1, s2, s3):  # type: ignore[no-untyped-def]
+def _add_four(
+    x: Any, g0: Any, g1: Any, g2: Any, g3: Any, s0: Any, s1: Any, s2: Any, s3: Any
+) -> Any:
     return (
         multiply_add(x, g0, s0),
         multiply_add(x, g1, s1),
@@ -124,7 +128,7 @@ def _add_four(x, g0, g1, g2, g3, s0, s1, s2, s3):  # type: ignore[no-untyped-def
 
 
 @compiled
-def _add_totals(grad_w, i, o, s0, s1, s2, s3):  # type: ignore[no-untyped-def]
+def _add_totals(grad_w: Matrix, i: int, o: int, s0: Any, s1: Any, s2: Any, s3: Any) -> None:
     grad_w[i, o] += total(s0)
     grad_w[i, o + 1] += total(s1)
     grad_w[i, o + 2] += total(s2)

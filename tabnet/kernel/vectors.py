@@ -5,6 +5,7 @@ product's inner loop; with a type for a register, that is a few lines. A `Vector
 code only. It has LANES float32, as many as the CPU's registers hold.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -19,79 +20,85 @@ LANES = 16 if _HOST.get("avx512f") else 8 if _HOST.get("avx") else 4
 _REGISTER = ir.VectorType(ir.FloatType(), LANES)
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """The Numba type of a register."""
 
     def __init__(self) -> None:
-        super().__init__(name=f"Vector{LANES}")
+        super().__init__(f"Vector{LANES}")
 
 
 @register_model(Vector)
-class _VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(models.PrimitiveModel):
     def __init__(self, manager: Any, numba_type: Vector) -> None:
-        super().__init__(manager, numba_type, _REGISTER)
+        super().__init__(manager, numba_type, _REGISTER)  # type: ignore[no-untyped-call]
 
 
 _VECTOR = Vector()
 
 
-@intrinsic
-def zeros(typing_context):  # type: ignore[no-untyped-def]
+def _operation(build: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of compiled code: `build` gives its type and what writes its instructions."""
+    operation: Callable[..., Any] = intrinsic(build)
+    return operation
+
+
+@_operation
+def zeros(typing_context: Any) -> Any:
     """A register of zeros."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return ir.Constant(_REGISTER, [0.0] * LANES)
 
     return _VECTOR(), generate
 
 
-@intrinsic
-def load(typing_context, array, row, column):  # type: ignore[no-untyped-def]
+@_operation
+def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
     """array[row, column : column + LANES] of a C-contiguous float32 matrix."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.load(_pointer(context, builder, signature, args), align=4)
 
     return _VECTOR(array, types.intp, types.intp), generate
 
 
-@intrinsic
-def store(typing_context, array, row, column, vector):  # type: ignore[no-untyped-def]
+@_operation
+def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
     """array[row, column : column + LANES] = vector."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         builder.store(args[3], _pointer(context, builder, signature, args), align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, _VECTOR), generate
 
 
-@intrinsic
-def scale_add(typing_context, scalar, x, y):  # type: ignore[no-untyped-def]
+@_operation
+def scale_add(typing_context: Any, scalar: Any, x: Any, y: Any) -> Any:
     """scalar * x + y, rounded once where the CPU can."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         scalar, x, y = args
         return _multiply_add(builder, _broadcast(builder, scalar), x, y)
 
     return _VECTOR(types.float32, _VECTOR, _VECTOR), generate
 
 
-@intrinsic
-def multiply_add(typing_context, x, y, z):  # type: ignore[no-untyped-def]
+@_operation
+def multiply_add(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
     """x * y + z by element, rounded once where the CPU can."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return _multiply_add(builder, *args)
 
     return _VECTOR(_VECTOR, _VECTOR, _VECTOR), generate
 
 
-@intrinsic
-def total(typing_context, x):  # type: ignore[no-untyped-def]
+@_operation
+def total(typing_context: Any, x: Any) -> Any:
     """The sum of a register's elements."""
 
-    def generate(context, builder, signature, args):  # type: ignore[no-untyped-def]
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         scalar = ir.FloatType()
         function = cgutils.get_or_insert_function(
             builder.module,

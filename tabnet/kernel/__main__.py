@@ -1,0 +1,36 @@
+"""Compile the kernel ahead of time: `python -m tabnet.kernel`, once a machine."""
+
+import time
+
+import numpy as np
+
+from tabnet.kernel.compiled import folder
+from tabnet.kernel.engine import KernelEngine
+from tabnet.kernel.explainer import KernelExplainer
+from tabnet.params import Model, Train
+from tabnet.weights import initial
+
+
+def warm() -> None:
+    """Train and explain a few rows: every entry point has one signature, which this compiles."""
+    model, train = Model(n_steps=1, virtual_batch_size=2), Train(seeds=(1,), batch_size=4)
+    start = initial(model, train.seeds, n_features=2, n_classes=2)
+    x, y = np.eye(4, 2, dtype=np.float32), np.arange(4) % 2
+    KernelEngine(model, start, x, y, train=train).iterate(np.arange(4)[:, None], 0.01)
+    KernelExplainer(model, start, n_features=2, threads=1)(x, steps=True)
+
+
+def main() -> None:
+    where = folder()
+    kept = f"kept in {where}" if where else "not kept: no cache folder can be written"
+    new = where is None or not any(where.iterdir())
+    if new:
+        print("Compiling the CPU kernel (once a machine; some 20 seconds)", flush=True)
+    start = time.perf_counter()
+    warm()
+    done = "compiled" if new else "was compiled already"
+    print(f"The CPU kernel {done}: {time.perf_counter() - start:.1f} s, {kept}")
+
+
+if __name__ == "__main__":
+    main()

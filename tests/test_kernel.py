@@ -1,0 +1,371 @@
+"""The compiled kernel against torch: the same function, and gradients as accurate as its own."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from tabnet import layout
+from tabnet.engine import TorchEngine, by_seed
+from tabnet.kernel import functions
+from tabnet.kernel.compiled import folder, source_digest
+from tabnet.kernel.engine import KernelEngine
+from tabnet.kernel.explainer import KernelExplainer
+from tabnet.kernel.explanation import explain_rows
+from tabnet.kernel.iteration import iterate
+from tabnet.kernel.plan import pack, size
+from tabnet.kernel.threads import shares
+from tabnet.model import TabNet
+from tabnet.params import Model, Train
+from tabnet.weights import initial
+
+Arrays = dict[str, NDArray[np.float32]]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Networks with weights, affine parameters and statistics of their own, and data."""
+
+    model: Model
+    train: Train
+    n_features: int
+    n_classes: int
+    rows: int
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        return {"n_features": self.n_features, "n_classes": self.n_classes}
+
+    def weights(self) -> Arrays:
+        weights = initial(self.model, self.train.seeds, **self.sizes)
+        rng = np.random.default_rng(self.train.seeds)
+        for name, array in weights.items():
+            if "norm" in name:
+                low, high = (-1.0, 1.0) if name.endswith(("bias", "mean")) else (0.5, 2.0)
+                array[...] = rng.uniform(low, high, array.shape)
+        return weights
+
+    def data(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        rng = np.random.default_rng((*self.train.seeds, 1))
+        x = rng.standard_normal((self.rows, self.n_features)).astype(np.float32)
+        return x, rng.integers(0, self.n_classes, self.rows)
+
+    def order(self) -> NDArray[np.int64]:
+        rng = np.random.default_rng((*self.train.seeds, 2))
+        return np.stack([rng.permutation(self.rows) for _ in self.train.seeds], 1)
+
+    def network(self, dtype: torch.dtype = torch.float32) -> TabNet:
+        net = TabNet(self.model, **self.sizes, n_seeds=len(self.train.seeds))
+        net.load_state_dict({k: torch.from_numpy(v) for k, v in self.weights().items()})
+        return net.to(dtype)
+
+    def kernel(self, train: Train | None = None) -> KernelEngine:
+        return KernelEngine(self.model, self.weights(), *self.data(), train=train or self.train)
+
+    def torch(self) -> TorchEngine:
+        return TorchEngine(self.model, self.weights(), *self.data(), train=self.train, device="cpu")
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    n_shared, n_independent = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)).filter(any))
+    model = Model(
+        n_d=draw(st.integers(1, 20)),
+        n_a=draw(st.integers(1, 20)),
+        n_steps=draw(st.integers(1, 5)),
+        gamma=draw(st.floats(1, 2)),
+        n_shared=n_shared,
+        n_independent=n_independent,
+        # Of a few rows, one norm after the other makes any two of float32's roundings far apart.
+        virtual_batch_size=draw(st.integers(8, 64)),
+        momentum=draw(st.floats(0.01, 0.5)),
+        mask_type=draw(st.sampled_from(["sparsemax", "entmax15"])),
+    )
+    seed = draw(st.integers(0, 2**31))
+    train = Train(
+        seeds=(seed, seed + 1), lambda_sparse=draw(st.floats(0, 0.1)), batch_size=128, clip_norm=10
+    )
+    return Case(
+        model=model,
+        train=train,
+        n_features=draw(st.integers(1, 40)),
+        n_classes=draw(st.integers(2, 5)),
+        rows=draw(st.integers(8, 129)),
+    )
+
+
+CASE = Case(Model(virtual_batch_size=32), Train(seeds=(7, 8, 9), batch_size=100), 10, 2, 100)
+FEW = settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
+MANY = settings(FEW, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+
+
+def oracle_gradient(case: Case, dtype: torch.dtype, *, moved: float = 0.0) -> Tensor:
+    """K x P, by automatic differentiation; with parameters `moved` by so much of their size."""
+    net = case.network(dtype).train()
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            noise = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+            parameter.mul_((1 + moved * noise).to(dtype))
+    x, y = case.data()
+    rows = torch.from_numpy(case.order())
+    logits, entropy = net(torch.from_numpy(x).to(dtype)[rows])
+    labels = torch.from_numpy(y)[rows]
+    # The mean over rows for each seed, and the sum over seeds.
+    loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum") / case.rows
+    loss = loss + case.train.lambda_sparse * entropy.sum()
+    return by_seed(torch.autograd.grad(loss, list(net.parameters()))).double()
+
+
+def kernel_gradient(case: Case) -> Tensor:
+    """The gradient of each seed, which the engine leaves in its sums: K x P."""
+    gradients = []
+    for k in range(len(case.train.seeds)):
+        engine = case.kernel(case.train.model_copy(update={"seeds": (case.train.seeds[k],)}))
+        only = [array[k : k + 1].copy() for array in engine.now[:4]]
+        engine.now = engine.now._replace(
+            parameters=only[0], exp_avg=only[1], exp_avg_sq=only[2], statistics=only[3]
+        )
+        engine.iterate(case.order()[:, k : k + 1], 0.0)
+        gradients.append(torch.from_numpy(engine.sums[0].gradient[0].copy()))
+    return torch.stack(gradients).double()
+
+
+def distance(case: Case, gradient: Tensor, exact: Tensor) -> float:
+    """The largest error of a tensor, relative to its largest entry or 1e-3 of all tensors'."""
+    shapes = layout.parameters(case.model, **case.sizes)
+    widths = [size({name: shape}) for name, shape in shapes.items()]
+    floor = 1e-3 * exact.abs().max()
+    errors = [
+        ((g - e).abs().max() / e.abs().max().clamp_min(floor)).item()
+        for g, e in zip(gradient.split(widths, 1), exact.split(widths, 1), strict=True)
+    ]
+    worst: float = max(errors)
+    return worst
+
+
+def test_gradients_are_as_accurate_as_torchs() -> None:
+    errors: list[tuple[float, float]] = []
+
+    @MANY
+    @given(cases())
+    def compare(case: Case) -> None:
+        exact = oracle_gradient(case, torch.float64)
+        ours = distance(case, kernel_gradient(case), exact)
+        theirs = distance(case, oracle_gradient(case, torch.float32), exact)
+        moves = distance(case, oracle_gradient(case, torch.float64, moved=1e-7), exact)
+        assert ours <= 1e-4 + 100 * max(moves, theirs)
+        errors.append((ours, theirs))
+
+    compare()
+    assert len(errors) >= 100
+    for quantile in (0.5, 0.9):
+        ours, theirs = np.quantile(np.array(errors), quantile, axis=0)
+        assert ours <= 1.5 * theirs, f"quantile {quantile}: {ours:.2g}, torch's {theirs:.2g}"
+
+
+def by_torch(case: Case, dtype: torch.dtype) -> dict[str, NDArray[np.float64]]:
+    """Losses and running statistics after a batch, and the masks of that network in evaluation."""
+    net = case.network(dtype).train()
+    x, y = case.data()
+    rows, n_seeds = torch.from_numpy(case.order()), len(case.train.seeds)
+    found = {}
+    with torch.no_grad():
+        logits, entropy = net(torch.from_numpy(x).to(dtype)[rows])
+        labels = torch.from_numpy(y)[rows].flatten()
+        losses = F.cross_entropy(logits.flatten(0, 1), labels, reduction="none")
+        found["losses"] = torch.stack([losses.view(-1, n_seeds).mean(0), entropy], 1)
+        found |= dict(net.named_buffers())
+        net = case.network(dtype).eval()
+        every = torch.from_numpy(x).to(dtype)[:, None].expand(-1, n_seeds, -1)
+        steps = list(net.steps(every))
+        raw = torch.stack([s.decision.sum(-1, keepdim=True) * s.mask for s in steps]).sum(0)
+        found["steps"] = torch.stack([step.mask for step in steps]).permute(2, 0, 1, 3)
+        found["aggregate"] = raw.transpose(0, 1)
+        found["probability"] = net(every)[0].softmax(-1).transpose(0, 1)
+    return {name: tensor.double().numpy() for name, tensor in found.items()}
+
+
+def by_kernel(case: Case) -> dict[str, NDArray[np.floating]]:
+    """What `by_torch` finds."""
+    engine = case.kernel()
+    found: dict[str, NDArray[np.floating]] = {"losses": engine.iterate(case.order(), 0.0)}
+    found |= {name: array for name, array in engine.weights().items() if "running" in name}
+    explainer = KernelExplainer(case.model, case.weights(), n_features=case.n_features, threads=1)
+    masks = explainer(case.data()[0], steps=True)
+    found |= {"steps": masks.steps, "probability": masks.probability}
+    found["aggregate"] = masks.total[..., None] * masks.aggregate
+    return found
+
+
+@FEW
+@given(cases())
+def test_losses_statistics_masks_and_predictions_are_torchs(case: Case) -> None:
+    check(case)
+
+
+def check(case: Case) -> None:
+    exact, theirs = by_torch(case, torch.float64), by_torch(case, torch.float32)
+    for name, ours in by_kernel(case).items():
+        assert ours.shape == exact[name].shape
+        scale = max(1e-3, np.abs(exact[name]).max())
+        # At a badly conditioned point float32 errs by more than 1e-4, torch's as well.
+        allowed = 1e-4 * scale + 20 * np.abs(theirs[name] - exact[name]).max()
+        assert np.abs(ours - exact[name]).max() <= allowed, name
+
+
+def test_steps_are_torchs() -> None:
+    # The first steps of Adam are signs of gradients, nearly: where these are 0, rounding decides.
+    kernel, oracle = CASE.kernel(), CASE.torch()
+    for _ in range(3):
+        losses = kernel.iterate(CASE.order(), 0.01)
+        np.testing.assert_allclose(losses, oracle.iterate(CASE.order(), 0.01), rtol=1e-3)
+    ours, theirs = kernel.state(), oracle.state()
+    assert ours.keys() == theirs.keys()
+    for name, array in ours.items():
+        assert array.shape == theirs[name].shape
+        assert array.dtype == theirs[name].dtype
+        off = np.abs(array - theirs[name]) > 1e-3 * np.abs(theirs[name]).max()
+        assert off.mean() < 0.05, name
+
+
+def run(case: Case, *, threads: int = 1, steps: int = 4) -> KernelEngine:
+    engine = case.kernel(case.train.model_copy(update={"threads": threads}))
+    for _ in range(steps):
+        engine.iterate(case.order(), 0.02)
+    return engine
+
+
+@pytest.mark.parametrize("virtual", [2, 3, 5])
+@pytest.mark.parametrize("rows", [2, 3, 7, 22])
+def test_tiny_and_uneven_ghost_batches_are_torchs(virtual: int, rows: int) -> None:
+    model = Model(n_steps=1, n_shared=0, n_independent=1, virtual_batch_size=virtual)
+    check(Case(model, Train(seeds=(1, 2), batch_size=21), 4, 3, rows))
+
+
+def same(a: Arrays, b: Arrays) -> None:
+    assert a.keys() == b.keys()
+    for name, array in a.items():
+        assert array.tobytes() == b[name].tobytes(), name
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_threads_change_no_bit(threads: int) -> None:
+    # Of three seeds: one and a shared one; one each; all shared.
+    same(run(CASE).state(), run(CASE, threads=threads).state())
+    x, _ = CASE.data()
+    masks = [
+        KernelExplainer(CASE.model, CASE.weights(), n_features=10, threads=n)(x, steps=True)
+        for n in (1, threads)
+    ]
+    for one, many in zip(*masks, strict=True):
+        np.testing.assert_allclose(one, many, atol=1e-6)
+
+
+def test_an_interrupted_run_ends_with_the_same_bits() -> None:
+    engine = run(CASE, steps=2)
+    other = CASE.kernel()
+    other.restore(engine.state())
+    for each in (engine, other):
+        each.iterate(CASE.order(), 0.02)
+    same(engine.state(), other.state())
+
+
+def test_what_lies_past_the_last_row_does_not_matter() -> None:
+    clean, dirty = CASE.kernel(), CASE.kernel()
+    for array in (*dirty.tapes[0], dirty.sums[0].x):
+        array[...] = np.random.default_rng(0).standard_normal(array.shape)
+    dirty.tapes[0].prior[0] = 1
+    for engine in (clean, dirty):
+        engine.iterate(CASE.order(), 0.02)
+        engine.iterate(CASE.order()[:31], 0.02)
+    same(clean.state(), dirty.state())
+
+
+def test_every_entry_point_is_compiled_once() -> None:
+    for model in (Model(n_steps=1), Model(mask_type="entmax15", n_shared=0)):
+        case = Case(model, Train(seeds=(1,)), 3, 4, 20)
+        case.kernel().iterate(case.order(), 0.1)
+        x = case.data()[0]
+        x.flags.writeable = False
+        KernelExplainer(model, case.weights(), n_features=3, threads=1)(x, steps=False)
+    entry_points: list[Any] = [iterate, explain_rows]
+    assert [len(function.signatures) for function in entry_points] == [1, 1]
+
+
+@FEW
+@given(cases())
+def test_the_layout_is_that_of_the_network(case: Case) -> None:
+    net = case.network()
+    parameters = layout.parameters(case.model, **case.sizes)
+    expected = {name: tuple(p.shape[1:]) for name, p in net.named_parameters()}
+    assert list(parameters.items()) == list(expected.items())
+    statistics = layout.statistics(case.model, n_features=case.n_features)
+    assert statistics == {name: tuple(b.shape[1:]) for name, b in net.named_buffers()}
+    flat = by_seed(p.data for p in net.parameters())
+    np.testing.assert_array_equal(pack(case.weights(), parameters), flat.numpy())
+
+
+def ulps(
+    function: Callable[[np.float32], np.float32],
+    exact: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    x: NDArray[np.float64],
+) -> float:
+    """The largest error in units in the last place."""
+
+    def everywhere(x: NDArray[np.float32], y: NDArray[np.float32]) -> None:
+        for i in range(len(x)):
+            y[i] = function(x[i])
+
+    single = x.astype(np.float32)
+    y = np.empty_like(single)
+    compiled: Any = numba.njit(everywhere)
+    compiled(single, y)
+    expected = exact(single.astype(np.float64))
+    return float(np.max(np.abs(y - expected) / np.spacing(np.abs(expected).astype(np.float32))))
+
+
+def test_functions_are_as_accurate_as_they_say() -> None:
+    rng = np.random.default_rng(0)
+    anywhere = np.concatenate([rng.uniform(-87, 88, 200_000), rng.normal(0, 3, 200_000)])
+    assert ulps(functions.exp, np.exp, anywhere) <= 1
+    assert ulps(functions.sigmoid, lambda x: 1 / (1 + np.exp(-x)), anywhere) <= 2.5
+    positive = np.concatenate([10 ** rng.uniform(-30, 30, 200_000), rng.uniform(0.9, 1.1, 200_000)])
+    assert ulps(functions.log, np.log, positive) <= 1
+
+
+@given(st.integers(0, 50), st.integers(1, 9))
+def test_shares_are_even_and_cover_everything(count: int, n_shares: int) -> None:
+    spans = shares(count, n_shares)
+    assert [i for start, stop in spans for i in range(start, stop)] == list(range(count))
+    lengths = [stop - start for start, stop in spans]
+    assert max(lengths, default=0) - min(lengths, default=0) <= 1
+    assert len(spans) == min(count, n_shares)
+
+
+def test_compiled_code_is_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder.cache_clear()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    try:
+        assert folder() == tmp_path / f"kernel-{source_digest()}"
+        assert folder() in list(tmp_path.iterdir())
+    finally:
+        folder.cache_clear()
