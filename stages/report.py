@@ -35,7 +35,9 @@ def main(params: Params, dataset: str) -> None:
         quantile=quantile,
     )
     picture = report.picture(drawn)
-    html = report.html(drawn, provenance=of_pipeline(explanation, params.model_dump()))
+    html = report.html(
+        drawn, provenance=of_pipeline(explanation, params.model_dump(exclude={"datasets"}))
+    )
     tables.write_bytes(folder / "masks.png", images.png(picture))
     tables.write_text(folder / "masks.svg", images.svg(picture))
     tables.write_text(folder / "report.html", html)

@@ -1,8 +1,7 @@
 """The sections of params.yaml as frozen models: the one place that says what is valid."""
 
-import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -14,10 +13,9 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
 from tabnet.datasets import DATASETS
-from tabnet.plain_yaml import parse, show
+from tabnet.plain_yaml import join, parse, problem, show
 
 # Above these a value is a slip of the finger, and would exhaust the memory or never end.
 MAX_ROWS = 10**9
@@ -55,7 +53,7 @@ def _few(seeds: tuple[int, ...]) -> tuple[int, ...]:
 def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     for name in names:
         if name not in DATASETS:
-            raise ValueError(f"must name data sets ({_join(DATASETS)}), however: {show(name)}")
+            raise ValueError(f"must name data sets ({join(DATASETS)}), however: {show(name)}")
     return names
 
 
@@ -64,7 +62,7 @@ def _clip(value: object) -> float | dict[str, float]:
         return _share(value, "")
     for name in value:
         if name not in DATASETS:
-            raise ValueError(f"must name data sets ({_join(DATASETS)}), however: {show(name)}")
+            raise ValueError(f"must name data sets ({join(DATASETS)}), however: {show(name)}")
     return {name: _share(share, f".{name}") for name, share in value.items()}
 
 
@@ -196,12 +194,12 @@ class Report(Section):
         for name, key in self.sort_by.items():
             if name not in DATASETS:
                 raise ValueError(
-                    f".sort_by must name data sets ({_join(DATASETS)}), however: {show(name)}"
+                    f".sort_by must name data sets ({join(DATASETS)}), however: {show(name)}"
                 )
             allowed = (*SORT_KEYS, *DATASETS[name].features)
             if key not in allowed:
                 raise ValueError(
-                    f".sort_by.{name} must be one of {_join(allowed)}, however: {show(key)}"
+                    f".sort_by.{name} must be one of {join(allowed)}, however: {show(key)}"
                 )
         return self
 
@@ -221,7 +219,7 @@ class Params(Section):
     def _shows_a_trained_seed(self) -> Self:
         if self.explain.seed != "auto" and self.explain.seed not in self.train.seeds:
             raise ValueError(
-                f"explain.seed must be auto or one of train.seeds ({_join(self.train.seeds)}),"
+                f"explain.seed must be auto or one of train.seeds ({join(self.train.seeds)}),"
                 f" however: {self.explain.seed}"
             )
         return self
@@ -243,74 +241,8 @@ def load(path: str | os.PathLike[str]) -> Params:
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         more = f" (and {len(others)} more)" if others else ""
-        raise ValueError(f"{path}: {_problem(first)}{more}") from None
+        raise ValueError(f"{path}: {problem(first, Params)}{more}") from None
     for section in Params.model_fields:
         if section not in data:
             raise ValueError(f"{path}: must have the section {section}, however: it is missing")
     return params
-
-
-_REQUIREMENTS = {
-    "bool_type": "true or false",
-    "dict_type": "a mapping",
-    "finite_number": "a finite number",
-    "float_type": "a number",
-    "greater_than": "greater than {gt:g}",
-    "greater_than_equal": "at least {ge:.10g}",
-    "int_type": "a whole number",
-    "less_than": "less than {lt:g}",
-    "less_than_equal": "at most {le:.10g}",
-    "literal_error": "one of {expected}",
-    "mapping_type": "a mapping",
-    "model_type": "a mapping",
-    "string_type": "a string",
-    "tuple_type": "a list",
-}
-
-
-def _problem(error: ErrorDetails) -> str:
-    kind, context = error["type"], error.get("ctx", {})
-    if kind == "invalid_key" or error["loc"][-1:] == ("[key]",):
-        return f"a key must be a string, however: {show(error['input'])}"
-    name = _dotted(error["loc"])
-    if kind == "value_error":
-        text = str(context["error"])
-        return f"{name}{'' if text.startswith('.') or not name else ' '}{text}"
-    if kind == "extra_forbidden":
-        return f"{name} is not a known key{_suggestion(error['loc'])}"
-    if kind == "literal_error":
-        context = {"expected": str(context["expected"]).replace("'", "").replace(" or ", ", ")}
-    requirement = _REQUIREMENTS.get(kind, error["msg"]).format(**context)
-    return f"{name} must be {requirement}, however: {show(error['input'])}"
-
-
-def _suggestion(loc: tuple[int | str, ...]) -> str:
-    *parents, key = loc
-    model: type[BaseModel] = Params
-    for parent in parents:
-        inner = model.model_fields[str(parent)].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        model = inner
-    close = difflib.get_close_matches(str(key), model.model_fields, n=1)
-    if close:
-        return f", did you mean {_dotted((*parents, close[0]))}?"
-    return f", the keys here are {_join(model.model_fields)}"
-
-
-def _dotted(loc: tuple[int | str, ...]) -> str:
-    return "".join(_parts(loc)).removeprefix(".")
-
-
-def _parts(loc: tuple[int | str, ...]) -> Iterator[str]:
-    for part in loc:
-        if isinstance(part, int):
-            yield f"[{part}]"
-        else:
-            yield f".{part}" if part.isidentifier() else f".{show(part)}"
-
-
-def _join(values: object) -> str:
-    assert isinstance(values, (tuple, Mapping))
-    shown = [str(value) for value in values]
-    return ", ".join(shown if len(shown) <= 20 else [*shown[:20], "..."])

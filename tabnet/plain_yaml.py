@@ -1,9 +1,12 @@
-"""Reading a small YAML file that a person wrote, and showing a value as that person wrote it."""
+"""Reading a small YAML file that a person wrote, and saying in one line what is wrong with it."""
 
+import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
@@ -17,6 +20,23 @@ from ruamel.yaml.events import (
 
 MAX_FILE_BYTES = 2**20
 MAX_NESTING = 20
+
+_REQUIREMENTS = {
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than": "greater than {gt:g}",
+    "greater_than_equal": "at least {ge:.10g}",
+    "int_type": "a whole number",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "at most {le:.10g}",
+    "literal_error": "one of {expected}",
+    "mapping_type": "a mapping",
+    "model_type": "a mapping",
+    "string_type": "a string",
+    "tuple_type": "a list",
+}
 
 
 def parse(path: str | os.PathLike[str]) -> dict[object, object]:
@@ -64,8 +84,8 @@ def _check_plain(events: Iterable[Event]) -> None:
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         found = _not_plain(event, depth)
         if found:
-            problem = f"must be plain YAML, however: {found}"
-            raise MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
+            text = f"must be plain YAML, however: {found}"
+            raise MarkedYAMLError(problem=text, problem_mark=event.start_mark)
 
 
 def _not_plain(event: Event, depth: int) -> str | None:
@@ -80,6 +100,52 @@ def _not_plain(event: Event, depth: int) -> str | None:
     if isinstance(event, DocumentStartEvent) and (event.version or event.tags):
         return "directive"
     return None
+
+
+def problem(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """An error of pydantic's in one line that names key, requirement and value.
+
+    Args:
+        model: the model of the whole file, whose keys are suggested for an unknown one.
+    """
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "invalid_key" or error["loc"][-1:] == ("[key]",):
+        return f"a key must be a string, however: {show(error['input'])}"
+    name = _dotted(error["loc"])
+    if kind == "value_error":
+        text = str(context["error"])
+        return f"{name}{'' if text.startswith('.') or not name else ' '}{text}"
+    if kind == "extra_forbidden":
+        return f"{name} is not a known key{_suggestion(error['loc'], model)}"
+    if kind == "literal_error":
+        context = {"expected": str(context["expected"]).replace("'", "").replace(" or ", ", ")}
+    requirement = _REQUIREMENTS.get(kind, error["msg"]).format(**context)
+    return f"{name} must be {requirement}, however: {show(error['input'])}"
+
+
+def _suggestion(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+    *parents, key = loc
+    for parent in parents:
+        inner = model.model_fields[str(parent)].annotation
+        assert isinstance(inner, type)
+        assert issubclass(inner, BaseModel)
+        model = inner
+    close = difflib.get_close_matches(str(key), model.model_fields, n=1)
+    if close:
+        return f", did you mean {_dotted((*parents, close[0]))}?"
+    return f", the keys here are {join(model.model_fields)}"
+
+
+def _dotted(loc: tuple[int | str, ...]) -> str:
+    return "".join(_parts(loc)).removeprefix(".")
+
+
+def _parts(loc: tuple[int | str, ...]) -> Iterator[str]:
+    for part in loc:
+        if isinstance(part, int):
+            yield f"[{part}]"
+        else:
+            yield f".{part}" if part.isidentifier() else f".{show(part)}"
 
 
 def show(value: object) -> str:
@@ -98,3 +164,9 @@ def show(value: object) -> str:
 def squeeze(value: object) -> str:
     """The value's text in one line."""
     return " ".join(str(value).split())
+
+
+def join(values: Iterable[object]) -> str:
+    """The values in one line, of many the first."""
+    shown = [str(value) for value in values]
+    return ", ".join(shown if len(shown) <= 20 else [*shown[:20], "..."])

@@ -11,7 +11,7 @@ from tests.imports import ROOT, external, imported, modules, reached, source
 # Each may import the ones before it, and nothing of what comes after.
 CORE = ["sparsemax", "layers", "model", "engine", "train"]
 WITHOUT_TORCH = ["arrays", "datasets", "params", "plain_yaml", "report", "scores", "tables"]
-SECTIONS = {"datasets", "generate", "model", "train", "explain", "evaluate", "report"}
+SECTIONS = {"generate", "model", "train", "explain", "evaluate", "report"}
 
 DVC: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = sorted(DVC["stages"])
@@ -21,7 +21,7 @@ def test_there_is_a_stage_for_every_script() -> None:
     scripts = {file.stem for file in (ROOT / "stages").glob("*.py")} - {"__init__"}
     assert scripts == set(STAGES)
     for name, stage in DVC["stages"].items():
-        assert stage["cmd"].startswith(f"python -m stages.{name}")
+        assert stage["cmd"].startswith(f"exec python -m stages.{name}")
         assert stage["desc"]
 
 

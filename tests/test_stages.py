@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -180,7 +181,7 @@ def test_the_runner_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("name", ["generate", "evaluate"])
 def test_stages_without_networks_do_not_import_torch(name: str) -> None:
-    code = f"import sys, stages.{name}; print(*(set(sys.modules) & {{'torch', 'sklearn', 'dvc'}}))"
+    code = f"import sys, stages.{name}; print(*(set(sys.modules) & {{'torch', 'dvc'}}))"
     done = subprocess.run(command(code), env=environment(), capture_output=True, check=True)
     assert done.stdout.split() == []
 
@@ -311,7 +312,10 @@ def test_metrics_are_small_sorted_and_the_same_again() -> None:
     evaluated()
     text = Path("reports/syn4/metrics.json").read_text()
     assert text == json.dumps(json.loads(text), indent=2, sort_keys=True) + "\n"
-    assert max(len(line) for line in text.splitlines()) < 50
+    csv_text = Path("reports/syn4/importance.csv").read_text()
+    numbers = re.findall(r"\d+\.\d+(?:e-\d+)?", text + csv_text)
+    assert len(numbers) > 60
+    assert all(float(number) == float(f"{float(number):.6g}") for number in numbers)
     evaluated()
     assert Path("reports/syn4/metrics.json").read_text() == text
     assert sorted(os.listdir("reports/syn4")) == ["importance.csv", "metrics.json"]

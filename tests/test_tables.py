@@ -87,6 +87,17 @@ def test_the_bytes_do_not_depend_on_how_rows_arrive(
     assert [groups.row_group(i).num_rows for i in range(groups.num_row_groups)] == [10] * 4 + [5]
 
 
+def test_the_pages_do_not_depend_on_how_rows_arrive(tmp_path: Path) -> None:
+    """Long strings fill several pages, which end where a piece ends."""
+    numbers = np.random.default_rng(0).integers(0, 10**18, 70_000)
+    table = pa.table({"s": [f"{number:060d}" for number in numbers.tolist()]})
+    tables.write(tmp_path / "whole.parquet", table)
+    with tables.writer(tmp_path / "parts.parquet", table.schema) as out:
+        for batch in table.to_batches(max_chunksize=777):
+            out.write(batch)
+    assert (tmp_path / "whole.parquet").read_bytes() == (tmp_path / "parts.parquet").read_bytes()
+
+
 def test_the_bytes_do_not_depend_on_the_process(tmp_path: Path) -> None:
     code = (
         "import sys; from tests.test_tables import example; from tabnet import tables;"

@@ -18,6 +18,8 @@ import pyarrow.parquet as pq
 from tabnet import tables
 
 BATCH = 65536  # rows read at a time
+PREDICTIONS = "predictions.parquet"
+P_OF_SEED = "probability_seed_"
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -25,17 +27,11 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """Of B rows; what is not known is missing.
-
-    Shapes: label, probability, agreement B (label 1 = yes, 0 = no, NaN = unknown);
-    by_seed and totals B x K.
-    """
+    """Of B rows each: the label (1 = yes, 0 = no), P(yes) and agreement; NaN where unknown."""
 
     label: Floats
     probability: Floats
     agreement: Floats
-    by_seed: Floats
-    totals: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +57,8 @@ class Explanation:
         """
         path = self.folder / f"{panel}.parquet"
         for batch in tables.batches(path, columns=self.features, batch_rows=BATCH):
-            yield np.nan_to_num(_matrix(batch, self.features), posinf=0.0, neginf=0.0)
+            mask = _matrix(batch, self.features)
+            yield np.where(np.isfinite(mask), mask, np.float32(0))
 
     def feature_values(self) -> Iterator[Floats]:
         """Batches of the explained rows' features; none where they are not known."""
@@ -76,6 +73,14 @@ class Explanation:
             for batch in tables.batches(self.relevance, columns=columns, batch_rows=BATCH):
                 kept = batch.filter(pc.equal(batch.column("split"), self.split))
                 yield _matrix(kept, self.features) > 0
+
+    def seed_probabilities(self) -> Iterator[Floats]:
+        """Batches (at most 65536 x K) of each seed's P(yes); none where it is not known."""
+        if self.predictions is not None:
+            path = self.folder / PREDICTIONS
+            columns = [f"{P_OF_SEED}{seed}" for seed in self.seeds]
+            for batch in tables.batches(path, columns=columns, batch_rows=BATCH):
+                yield _matrix(batch, columns)
 
     def key(self, sort_by: str) -> npt.NDArray[np.float64]:
         """What rows are ordered by (B): a feature, or `row`, `label`, `prediction`, `agreement`.
@@ -150,7 +155,7 @@ def open_folder(
         seeds=_seeds(folder),
         shown=shown,
         steps=steps,
-        predictions=_predictions(folder / "predictions.parquet"),
+        predictions=_predictions(folder / PREDICTIONS),
         values=values,
         relevance=relevance,
         split=split,
@@ -186,16 +191,10 @@ def _seeds(folder: Path) -> tuple[int, ...]:
 def _predictions(path: Path) -> Predictions | None:
     if not path.exists():
         return None
-    table = tables.read(path)
+    table = tables.read(path, columns=["label", "probability", "agreement"])
     label = pc.if_else(pc.equal(table["label"], "yes"), 1.0, 0.0)
-
-    def matrix(prefix: str) -> Floats:
-        return _matrix(table, [c for c in table.column_names if c.startswith(prefix)])
-
     return Predictions(
         label=label.to_numpy().astype(np.float32),
         probability=_matrix(table, ["probability"])[:, 0],
         agreement=_matrix(table, ["agreement"])[:, 0],
-        by_seed=matrix("probability_seed_"),
-        totals=matrix("total_seed_"),
     )

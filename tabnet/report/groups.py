@@ -29,15 +29,22 @@ class Group:
 
 
 class Patterns:
-    """Numbers the distinct rows of a boolean matrix (B x D) in the order of their appearance."""
+    """Numbers the distinct rows of a boolean matrix (B x D), as they are found."""
 
     def __init__(self, rows: int) -> None:
         self.of_row = np.zeros(rows, dtype=np.int32)
         self.found: dict[tuple[bool, ...], int] = {}
 
     def add(self, start: int, batch: npt.NDArray[np.generic]) -> None:
-        unique, inverse = np.unique(batch, axis=0, return_inverse=True)
-        numbers = [self.found.setdefault(tuple(map(bool, row)), len(self.found)) for row in unique]
+        # A row as one number of bits is compared at once, where there are few enough features.
+        bits = np.packbits(batch.astype(bool), axis=1)
+        word = np.zeros((len(batch), -(-max(bits.shape[1], 1) // 8) * 8), dtype=np.uint8)
+        word[:, : bits.shape[1]] = bits
+        words = word.view(np.uint64)
+        key = words[:, 0] if words.shape[1] == 1 else words
+        _, first, inverse = np.unique(key, axis=0, return_index=True, return_inverse=True)
+        rows = [tuple(map(bool, row)) for row in batch[first]]
+        numbers = [self.found.setdefault(row, len(self.found)) for row in rows]
         self.of_row[start : start + len(batch)] = np.array(numbers, dtype=np.int32)[inverse.ravel()]
 
 
@@ -106,7 +113,7 @@ def _merged(patterns: Patterns) -> tuple[Ints, list[tuple[bool, ...]]]:
     sizes = np.bincount(patterns.of_row, minlength=len(patterns.found))
     by_size = np.argsort(-sizes, kind="stable")
     most = MOST if len(by_size) <= MOST else MOST - 1
-    number = np.empty(len(by_size), dtype=np.int32)
+    number = np.empty(len(by_size), dtype=np.uint16)
     number[by_size] = np.minimum(np.arange(len(by_size)), most)
     known = list(patterns.found)
     return number[patterns.of_row], [known[i] for i in by_size[:most]]

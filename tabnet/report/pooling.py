@@ -32,13 +32,14 @@ def edges(rows: int, bins: int) -> Ints:
 
 
 def bin_of_row(order: Ints, bins: int) -> Ints:
-    """The bin (int32) of each row, in file order, when the ordered rows are cut into `bins`.
+    """The bin of each row, in file order, when the ordered rows are cut into at most 65536 bins.
 
     >>> bin_of_row(np.array([2, 0, 3, 1]), 2)
-    array([0, 1, 0, 1], dtype=int32)
+    array([0, 1, 0, 1], dtype=uint16)
     """
-    result = np.empty(len(order), dtype=np.int32)
-    result[order] = np.repeat(np.arange(bins, dtype=np.int32), np.diff(edges(len(order), bins)))
+    # 16 bits: numpy sorts those by radix.
+    result = np.empty(len(order), dtype=np.uint16)
+    result[order] = np.repeat(np.arange(bins, dtype=np.uint16), np.diff(edges(len(order), bins)))
     return result
 
 
@@ -116,7 +117,7 @@ class Pool:
         bins = self.bin_of_row[start : start + len(batch)]
         by_bin = np.argsort(bins, kind="stable")
         ordered = bins[by_bin]
-        first = np.flatnonzero(np.diff(ordered, prepend=-1))
+        first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
         found, rows = ordered[first], batch[by_bin]
         peak = np.maximum.reduceat(rows, first, axis=0)
         self.peak[found] = np.maximum(self.peak[found], peak)

@@ -85,7 +85,8 @@ def pack(held: Store, explanation: Explanation) -> tuple[str, dict[str, Any]]:
         arrays["label"] = np.nan_to_num(p.label, nan=TRUTH_LEVELS).astype(np.uint8)
         arrays["probability"] = payload.rounded(p.probability)
         arrays["agreement"] = payload.rounded(p.agreement)
-        add("by_seed", p.by_seed, COARSE)
+    if held.by_seed is not None:
+        add("by_seed", held.by_seed, COARSE)
     if (bins := held.bins) is not None:
         arrays["bin_edges"] = bins.edges.astype(np.uint32)
         arrays["bin_key"] = payload.rounded(bins.key)

@@ -224,7 +224,9 @@ function paintTruth() {
         for (let i = span[2 * j]; i < span[2 * j + 1]; i++) {
           sum += truth[f * count + (ordered ? ordered[i] : i)];
         }
-        const alpha = Math.round((255 * sum) / (facts.truth_levels * (span[2 * j + 1] - span[2 * j])));
+        const alpha = Math.round(
+          (255 * sum) / (facts.truth_levels * (span[2 * j + 1] - span[2 * j])),
+        );
         if (alpha) pixels[row + j] = ((alpha << 24) | (b << 16) | (g << 8) | r) >>> 0;
       }
     }
@@ -298,7 +300,10 @@ async function redraw() {
   if (mine !== turn) return;
   for (const [name, value] of Object.entries(shown)) heat.signal(name, value);
   heat.signal("lo", lo).signal("hi", hi);
-  heat.signal("titles", Array.from({ length: K }, (_, k) => titleOf(k)));
+  heat.signal(
+    "titles",
+    Array.from({ length: K }, (_, k) => titleOf(k)),
+  );
   await heat.runAsync();
   placeCross();
   element("heat").dispatchEvent(new Event("drawn"));
@@ -393,7 +398,11 @@ function describe(column) {
   if (source() === bins) {
     const [first, last] = [arrays["bin_edges"][column], arrays["bin_edges"][column + 1]];
     const title = `Observations ${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")}`;
-    return [title, `${state.how === "max" ? "Largest" : "Mean"} value of ${last - first} observations in the order of ${facts.sort_label}.`, ""];
+    return [
+      title,
+      `${state.how === "max" ? "Largest" : "Mean"} value of ${last - first} observations in the order of ${facts.sort_label}.`,
+      "",
+    ];
   }
   const said = [];
   if (arrays["label"]) {
@@ -409,7 +418,11 @@ function describe(column) {
     });
     if (each.length) seeds = `P(yes) by seed — ${each.join(", ")}`;
   }
-  return [`Observation ${(arrays["row"][column] + 1).toLocaleString("en")}`, said.join(" · "), seeds];
+  return [
+    `Observation ${(arrays["row"][column] + 1).toLocaleString("en")}`,
+    said.join(" · "),
+    seeds,
+  ];
 }
 
 function showDetail() {
@@ -456,8 +469,7 @@ function announce() {
   const value = scale * values[state.feature * source().count + column];
   const truth = source().truth?.[state.feature * source().count + column] ? ", truly relevant" : "";
   const what = `${facts.features[state.feature]}, ${facts.panels[state.panel].name}`;
-  element("status").textContent =
-    `${describe(column)[0]}, ${what}: ${value.toFixed(2)}${truth}`;
+  element("status").textContent = `${describe(column)[0]}, ${what}: ${value.toFixed(2)}${truth}`;
 }
 
 // ---------------------------------------------------------------- pointer, wheel, keys
@@ -485,7 +497,9 @@ function listen(target) {
   target.addEventListener("pointermove", (event) => {
     const { inside, at, panel, feature, x } = under(event);
     if (pressed !== null && Math.abs(x - pressed.x) > 4) {
-      const [first, last] = [pressed.x, Math.max(0, Math.min(heat.width(), x))].sort((a, b) => a - b);
+      const [first, last] = [pressed.x, Math.max(0, Math.min(heat.width(), x))].sort(
+        (a, b) => a - b,
+      );
       place(band, first, 0, last - first, heat.height());
     }
     if (!state.held) point(inside ? at : -1, panel, feature);
@@ -549,7 +563,8 @@ function key(name, shift) {
   else if (name === "Escape") state.held = false;
   else if (!name.startsWith("Arrow")) return false;
   at = Math.max(0, Math.min(extent - extent / count, at));
-  if (at < state.lo || at >= state.hi) zoom(at - (state.hi - state.lo) / 2, at + (state.hi - state.lo) / 2);
+  if (at < state.lo || at >= state.hi)
+    zoom(at - (state.hi - state.lo) / 2, at + (state.hi - state.lo) / 2);
   point(at, panel, feature);
   announce();
   return true;
@@ -565,7 +580,11 @@ function fill(select, options, chosen) {
 function controls() {
   fill(element("order"), facts.orders, facts.sort_by);
   element("order").onchange = (event) => reorder(event.target.value, [0, Infinity]);
-  fill(element("seed"), facts.seeds.map((seed) => [seed, seed === facts.shown ? `${seed} (shown first)` : seed]), facts.shown);
+  fill(
+    element("seed"),
+    facts.seeds.map((seed) => [seed, seed === facts.shown ? `${seed} (shown first)` : seed]),
+    facts.shown,
+  );
   element("seed").disabled = facts.seeds.length < 2;
   element("seed").onchange = (event) => {
     const before = source();
@@ -725,7 +744,8 @@ function listenToSaves() {
     const name = figure.dataset.figure;
     figure.querySelector(".save")?.addEventListener("click", async ({ target }) => {
       const kind = target.dataset.save;
-      if (kind === "svg") save(`${name}.svg`, new Blob([await svgOf(name)], { type: "image/svg+xml" }));
+      if (kind === "svg")
+        save(`${name}.svg`, new Blob([await svgOf(name)], { type: "image/svg+xml" }));
       if (kind === "png") save(`${name}.png`, await pngOf(name));
       if (kind === "csv") save(`${name}.csv`, new Blob([csv(tableOf(name))], { type: "text/csv" }));
     });

@@ -45,7 +45,7 @@ class Store:
     """M rows, ascending in the sort key, and the D features that are drawn.
 
     Shapes: row (in the file), position (among all rows in the order of the key) and key M; values,
-    truth and each mask M x D. `exact`: these are all rows.
+    truth and each mask M x D; by_seed (P(yes)) M x K. Without `bins`, these are all rows.
     """
 
     features: tuple[int, ...]
@@ -56,6 +56,7 @@ class Store:
     truth: Bools | None
     masks: dict[str, Floats]
     predictions: Predictions | None
+    by_seed: Floats | None
     bins: Bins | None
 
 
@@ -114,6 +115,7 @@ def collect(explanation: Explanation, *, sort_by: str, features: tuple[int, ...]
         truth=truth.rows["truth"] > 0 if known else None,
         masks=reader.rows,
         predictions=_select(explanation.predictions, order[position]),
+        by_seed=_by_seed(explanation, order[position]),
         bins=None
         if exact
         else Bins(
@@ -165,6 +167,16 @@ def _sample(predictions: Predictions | None, order: Ints, *, rows: int) -> Ints:
     position[order] = np.arange(len(order))
     lowest = np.argsort(predictions.agreement, kind="stable")[:LOWEST]
     return np.union1d(even, position[lowest])
+
+
+def _by_seed(explanation: Explanation, rows: Ints) -> Floats | None:
+    """P(yes) of each seed (M x K)."""
+    if explanation.predictions is None:
+        return None
+    seeds = tuple(range(len(explanation.seeds)))
+    reader = _Reader(rows, rows=rows, features=seeds, bins=0)
+    reader.read("by_seed", explanation.seed_probabilities(), binned=False)
+    return reader.rows["by_seed"]
 
 
 def _select(predictions: Predictions | None, rows: Ints) -> Predictions | None:
