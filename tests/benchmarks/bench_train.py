@@ -1,0 +1,174 @@
+"""Training: an iteration and a whole fit, as ratios to pytorch-tabnet and to bare matrix products.
+
+Each ratio is the median over rounds that take both sides one after the other, on one thread.
+"""
+
+import time
+import warnings
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+import torch
+from pytorch_tabnet.tab_model import TabNetClassifier
+from pytorch_tabnet.tab_network import TabNet as Peer
+
+from tabnet.engine import TorchEngine
+from tabnet.kernel.engine import KernelEngine
+from tabnet.params import Model, Train
+from tabnet.train import fit
+from tabnet.weights import initial
+
+ROWS = 5000
+ROUNDS = 7
+Run = Callable[[], object]
+
+
+def data(n_features: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((ROWS, n_features)).astype(np.float32)
+    return x, (x[:, 2:6].sum(1) > 0).astype(np.int64)
+
+
+def seconds(run: Run, repeats: int) -> float:
+    run()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        run()
+    return (time.perf_counter() - start) / repeats
+
+
+def compare(peer: Run, ours: Run, *, repeats: tuple[int, int], rounds: int = ROUNDS) -> str:
+    pairs = [(seconds(peer, repeats[0]), seconds(ours, repeats[1])) for _ in range(rounds)]
+    ratio = median(a / b for a, b in pairs)
+    theirs, own = (median(side) * 1e3 for side in zip(*pairs, strict=True))
+    return f"{theirs:9.3f} ms | {own:9.3f} ms | {ratio:6.2f}"
+
+
+def peer_iteration(model: Model, n_features: int, batch: int) -> Run:
+    """pytorch-tabnet's own training step, without its data loader."""
+    x, y = map(torch.from_numpy, data(n_features))
+    network = Peer(
+        n_features,
+        2,
+        n_d=model.n_d,
+        n_a=model.n_a,
+        n_steps=model.n_steps,
+        gamma=model.gamma,
+        n_independent=model.n_independent,
+        n_shared=model.n_shared,
+        virtual_batch_size=model.virtual_batch_size,
+        group_attention_matrix=torch.eye(n_features),
+        cat_idxs=[],
+        cat_dims=[],
+        cat_emb_dim=[],
+    )
+    adam = torch.optim.Adam(network.parameters(), lr=0.02)
+
+    def iterate() -> float:
+        rows = torch.randint(ROWS, (batch,))
+        for parameter in network.parameters():
+            parameter.grad = None
+        logits, entropy = network(x[rows])
+        loss = torch.nn.functional.cross_entropy(logits, y[rows]) - 1e-3 * entropy
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        adam.step()
+        return float(loss.detach())
+
+    return iterate
+
+
+def iteration(
+    model: Model,
+    n_features: int,
+    batch: int,
+    *,
+    n_seeds: int = 1,
+    threads: int = 1,
+    torch_: bool = False,
+) -> Run:
+    train = Train(seeds=tuple(range(n_seeds)), batch_size=batch, threads=threads)
+    x, y = data(n_features)
+    start = initial(model, train.seeds, n_features=n_features, n_classes=2)
+    engine = (
+        TorchEngine(model, start, x, y, train=train, device="cpu")
+        if torch_
+        else KernelEngine(model, start, x, y, train=train)
+    )
+    rng = np.random.default_rng(0)
+    return lambda: engine.iterate(rng.integers(0, ROWS, (batch, n_seeds)), 0.001)
+
+
+def products(model: Model, n_features: int, batch: int) -> Run:
+    """The matrix products of an iteration, forward and backward, and nothing else."""
+    width = model.n_d + model.n_a
+    n_layers = model.n_shared + model.n_independent
+    shapes = [(n_features, 2 * width)] + [(width, 2 * width)] * (n_layers - 1)
+    shapes = shapes * (model.n_steps + 1)
+    shapes += [(model.n_a, n_features)] * model.n_steps + [(model.n_d, 2)]
+    operands = [
+        (torch.randn(batch, i), torch.randn(i, o), torch.randn(batch, o)) for i, o in shapes
+    ]
+
+    def multiply() -> None:
+        for x, w, grad in operands:
+            torch.mm(x, w)
+            torch.mm(grad, w.T)
+            torch.mm(x.T, grad)
+
+    return multiply
+
+
+def peer_fit(epochs: int) -> Run:
+    x, y = data(10)
+
+    def run() -> None:
+        peer = TabNetClassifier(n_d=8, n_a=8, verbose=0, device_name="cpu")
+        peer.fit(x, y, max_epochs=epochs, batch_size=256, virtual_batch_size=128, drop_last=False)
+
+    return run
+
+
+def our_fit(epochs: int, *, threads: int = 1) -> Run:
+    x, y = data(10)
+    train = Train(seeds=tuple(range(10)), epochs=epochs, threads=threads, device="cpu")
+    return lambda: fit(x, y, train=train)
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    small, wide = Model(), Model(n_d=64, n_a=64)
+    print("pytorch-tabnet | ours | ratio")
+    peer = peer_iteration(small, 10, 256)
+    ours = iteration(small, 10, 256)
+    print("iteration, 256 rows, 1 seed:      ", compare(peer, ours, repeats=(15, 300)))
+    ours = iteration(small, 10, 256, n_seeds=10)
+    print("the same, 10 seeds:               ", compare(peer, ours, repeats=(15, 30)))
+    ours = iteration(small, 10, 256, n_seeds=10, torch_=True)
+    print("the same in torch, 10 seeds:      ", compare(peer, ours, repeats=(15, 10)))
+    print(
+        "fit, 20 epochs; 10 seeds to 1:    ",
+        compare(peer_fit(20), our_fit(20), repeats=(1, 1), rounds=3),
+    )
+    print("one thread | two threads | ratio")
+    pair = our_fit(20), our_fit(20, threads=2)
+    print("fit, 10 seeds:                    ", compare(*pair, repeats=(1, 1), rounds=5))
+    pair = iteration(small, 10, 256), iteration(small, 10, 256, threads=2)
+    print("iteration, 256 rows, 1 seed:      ", compare(*pair, repeats=(300, 300)))
+    pair = iteration(small, 10, 4096), iteration(small, 10, 4096, threads=2)
+    print("iteration, 4096 rows, 1 seed:     ", compare(*pair, repeats=(20, 20)))
+    print("ours | bare matrix products | ratio")
+    for name, model, n_features in (
+        ("4096 rows:                        ", small, 10),
+        ("4096 rows, n_d = n_a = 64:        ", wide, 10),
+        ("4096 rows, 100 features:          ", small, 100),
+    ):
+        pair = iteration(model, n_features, 4096), products(model, n_features, 4096)
+        repeats = (2, 2) if model is wide else (20, 20)
+        print(name, compare(*pair, repeats=repeats, rounds=5))
+
+
+if __name__ == "__main__":
+    main()
