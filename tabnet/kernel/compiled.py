@@ -21,40 +21,33 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 # Sums may be reordered (they vectorise then) and products fused into them, in one fixed way that
 # compiling chooses. NaN and infinity keep their meaning: a diverged loss must be seen.
-REORDERED = {"reassoc", "contract", "nsz"}
-EXACT = {"contract"}
+_FASTMATH = {"reassoc", "contract", "nsz"}
 
 
 def compiled(function: F) -> F:
-    """Compile for the CPU; reductions vectorise."""
-    jitted: F = _njit(REORDERED)(function)
+    """Compile for the CPU, as a part of an entry point."""
+    jitted: F = _njit()(function)
     return jitted
 
 
 def inlined(function: F) -> F:
     """Make a function that mostly calls others a part of its caller, to be compiled once, there."""
-    jitted: F = _njit(REORDERED, inline="always")(function)
-    return jitted
-
-
-def exactly(function: F) -> F:
-    """Compile for the CPU, every operation in the order that is written."""
-    jitted: F = _njit(EXACT)(function)
+    jitted: F = _njit(inline="always")(function)
     return jitted
 
 
 def entry_point(function: F) -> F:
     """Compile a function that Python calls, without the GIL, and keep it on disk."""
-    jitted = _njit(REORDERED, no_cpython_wrapper=False)(function)
+    jitted = _njit(no_cpython_wrapper=False)(function)
     if folder() is not None:
         jitted._cache = _Cache(jitted.py_func)  # type: ignore[no-untyped-call]
     checked: F = jitted
     return checked
 
 
-def _njit(fastmath: set[str], **more: Any) -> Any:
+def _njit(**more: Any) -> Any:
     options: dict[str, Any] = {
-        "fastmath": fastmath,
+        "fastmath": _FASTMATH,
         "error_model": "numpy",
         "nogil": True,
         "no_cpython_wrapper": True,

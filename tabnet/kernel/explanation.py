@@ -8,9 +8,10 @@ from tabnet.kernel.compiled import entry_point, inlined
 from tabnet.kernel.functions import exp
 from tabnet.kernel.network import Tape, forward, matrix
 from tabnet.kernel.plan import Plan
+from tabnet.kernel.vectors import LANES, load, maximum, select_greater, store, zeros
 from tabnet.masks import Masks
 
-Vector = NDArray[np.float32]
+Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 
@@ -46,7 +47,7 @@ def explain_rows(
 
 @inlined
 def load_tile(
-    plan: Plan, x: Matrix, start: int, rows: int, statistics: Vector, tile: Matrix
+    plan: Plan, x: Matrix, start: int, rows: int, statistics: Floats, tile: Matrix
 ) -> None:
     """Rows `start` and following, feature by feature, normalised by the running statistics."""
     at = matrix(statistics, plan.input_statistics, 2, plan.n_features)
@@ -57,50 +58,51 @@ def load_tile(
 
 
 @inlined
-def write_aggregate(tape: Tape, aggregate: Matrix, total: Vector, start: int, rows: int) -> None:
+def write_aggregate(tape: Tape, aggregate: Matrix, total: Floats, start: int, rows: int) -> None:
     """The sum over steps of eta * M, eta the sum of ReLU(d): divided by its sum, and the sum.
 
     A row to which no step contributes stays 0.
     """
-    n_steps, n_features, n_d = len(tape.mask), tape.mask.shape[1], len(tape.decision)
-    eta, sums = 0, 1
-    work, weighted = tape.work, tape.grad_mask
-    weighted[:, :rows] = _ZERO
-    for s in range(n_steps):
-        y, mask = tape.y[s + 1, -1], tape.mask[s]
-        work[eta, :rows] = _ZERO
-        for f in range(n_d):
-            for v in range(rows):
-                work[eta, v] += max(y[f, v], _ZERO)
-        for d in range(n_features):
-            for v in range(rows):
-                weighted[d, v] += work[eta, v] * mask[d, v]
-    work[sums, :rows] = _ZERO
-    for d in range(n_features):
-        for v in range(rows):
-            work[sums, v] += weighted[d, v]
+    weighted, sums = tape.grad_mask, tape.work
+    for v in range(0, rows, LANES):
+        for d in range(len(weighted)):
+            store(weighted, d, v, _ZERO)
+        everything = zeros()
+        for s in range(len(tape.mask)):
+            eta = zeros()
+            for f in range(len(tape.decision)):
+                eta = eta + maximum(load(tape.y[s + 1, -1], f, v), _ZERO)
+            for d in range(len(weighted)):
+                part = eta * load(tape.mask[s], d, v)
+                store(weighted, d, v, load(weighted, d, v) + part)
+                everything = everything + part
+        store(sums, 0, v, everything)
+        divisor = select_greater(everything, _ZERO, everything, _ONE)
+        for d in range(len(weighted)):
+            store(weighted, d, v, load(weighted, d, v) / divisor)
     for v in range(rows):
-        total[start + v] = work[sums, v]
-        divisor = work[sums, v] if work[sums, v] > _ZERO else _ONE
-        for d in range(n_features):
-            aggregate[start + v, d] = weighted[d, v] / divisor
+        total[start + v] = sums[0, v]
+        for d in range(len(weighted)):
+            aggregate[start + v, d] = weighted[d, v]
 
 
 @inlined
 def write_probability(logits: Matrix, probability: Matrix, start: int, rows: int) -> None:
     """The softmax of the logits."""
-    n_classes = len(logits)
+    for v in range(0, rows, LANES):
+        largest = load(logits, 0, v)
+        for c in range(1, len(logits)):
+            largest = maximum(largest, load(logits, c, v))
+        sums = zeros()
+        for c in range(len(logits)):
+            e = exp(load(logits, c, v) - largest)
+            store(logits, c, v, e)
+            sums = sums + e
+        for c in range(len(logits)):
+            store(logits, c, v, load(logits, c, v) / sums)
     for v in range(rows):
-        largest = logits[0, v]
-        for c in range(1, n_classes):
-            largest = max(largest, logits[c, v])
-        total = _ZERO
-        for c in range(n_classes):
-            e = exp(logits[c, v] - largest)
-            probability[start + v, c] = e
-            total += e
-        for c in range(n_classes):
-            probability[start + v, c] /= total
+        for c in range(len(logits)):
+            probability[start + v, c] = logits[c, v]
 
 
 @inlined

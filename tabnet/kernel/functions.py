@@ -1,4 +1,4 @@
-"""exp, log and sigmoid in float32, in arithmetic that vectorises.
+"""exp, log and sigmoid of vectors of float32.
 
 Each is as accurate as a good library's (errors below, in units in the last place, over the ranges
 that TabNet needs; a test measures them). The polynomials are those of Cephes (S. Moshier,
@@ -7,9 +7,10 @@ expf.c and logf.c).
 
 import numpy as np
 
-from tabnet.kernel.compiled import exactly
+from tabnet.kernel.compiled import compiled
+from tabnet.kernel.vectors import Vector, exponent, floor, maximum, minimum, power_of_two
 
-_ONE = np.float32(1)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 _HALF = np.float32(0.5)
 _LOG2_E = np.float32(1.4426950408889634)
 # log 2 in two parts, the first of few digits: its multiples by an exponent are exact.
@@ -17,9 +18,6 @@ _LN2_HIGH = np.float32(0.693359375)
 _LN2_LOW = np.float32(-2.12194440e-4)
 # exp beyond these would leave the normal numbers.
 _EXP_LOWEST, _EXP_HIGHEST = np.float32(-87), np.float32(88)
-_BIAS = np.int32(127)
-_MANTISSA_BITS = np.int32(23)
-_SQRT_HALF_BITS = np.int32(0x3F3504F3)
 
 # Of e^r, from r^7 to r^2, and of log(1 + m), from m^11 to m^3: single numbers, so that they are
 # constants of the compiled code.
@@ -34,38 +32,34 @@ _L5, _L4 = np.float32(2.0000714765e-1), np.float32(-2.4999993993e-1)
 _L3 = np.float32(3.3333331174e-1)
 
 
-@exactly
-def exp(x: np.float32) -> np.float32:
+@compiled
+def exp(x: Vector) -> Vector:
     """e^x for x in [-87, 88], clamped to it; within 1 ulp.
 
-    x = n log 2 + r with |r| <= log(2)/2; e^x = 2^n e^r, the 2^n made of its bits.
+    x = n log 2 + r with |r| <= log(2)/2; e^x = 2^n e^r.
     """
-    x = min(max(x, _EXP_LOWEST), _EXP_HIGHEST)
-    biased = np.int32(x * _LOG2_E + (np.float32(_BIAS) + _HALF))
-    n = np.float32(biased - _BIAS)
+    x = minimum(maximum(x, _EXP_LOWEST), _EXP_HIGHEST)
+    n = floor(x * _LOG2_E + _HALF)
     r = x - n * _LN2_HIGH - n * _LN2_LOW
     p = ((((_E7 * r + _E6) * r + _E5) * r + _E4) * r + _E3) * r + _E2
-    return (p * (r * r) + r + _ONE) * np.int32(biased << _MANTISSA_BITS).view(np.float32)
+    return (p * (r * r) + r + _ONE) * power_of_two(n)
 
 
-@exactly
-def sigmoid(x: np.float32) -> np.float32:
+@compiled
+def sigmoid(x: Vector) -> Vector:
     """1 / (1 + e^-x), within 2.5 ulp for x >= -87."""
-    return _ONE / (_ONE + exp(-x))
+    return _ONE / (_ONE + exp(_ZERO - x))
 
 
-@exactly
-def log(x: np.float32) -> np.float32:
-    """The natural logarithm of a positive normal number, within 1 ulp.
+@compiled
+def log(x: Vector) -> Vector:
+    """The natural logarithm of normal numbers from 1e-37 to 1e37, within 1 ulp.
 
     x = 2^n (1 + m) with 1 + m in [sqrt(1/2), sqrt(2)); log x = n log 2 + log(1 + m).
     """
-    bits = np.float32(x).view(np.int32)
-    n = np.int32(bits - _SQRT_HALF_BITS) >> _MANTISSA_BITS
-    m = np.int32(bits - np.int32(n << _MANTISSA_BITS)).view(np.float32) - _ONE
+    n = exponent(x)
+    m = x * power_of_two(_ZERO - n) - _ONE
     z = m * m
     p = (((_L11 * m + _L10) * m + _L9) * m + _L8) * m + _L7
     p = ((((p * m + _L6) * m + _L5) * m + _L4) * m + _L3) * m
-    exponent = np.float32(n)
-    y = p * z + exponent * _LN2_LOW - _HALF * z
-    return m + y + exponent * _LN2_HIGH
+    return m + (p * z + n * _LN2_LOW - _HALF * z) + n * _LN2_HIGH

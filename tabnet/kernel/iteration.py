@@ -10,8 +10,9 @@ from tabnet.kernel.compiled import compiled, entry_point, inlined
 from tabnet.kernel.functions import exp, log
 from tabnet.kernel.network import Tape, backward, forward, matrix
 from tabnet.kernel.plan import Plan
+from tabnet.kernel.vectors import LANES, load, maximum, store, zeros
 
-Vector = NDArray[np.float32]
+Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -98,7 +99,7 @@ def gather(batch: Batch, sums: Sums, k: int) -> None:
 
 
 @inlined
-def normalise_input(plan: Plan, running: Vector, batch: Batch, sums: Sums) -> None:
+def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> None:
     """Normalise the gathered rows by the whole batch, and update the running statistics."""
     at = matrix(running, plan.input_statistics, 2, plan.n_features)
     n = np.float32(len(batch.rows))
@@ -122,7 +123,7 @@ def normalise_input(plan: Plan, running: Vector, batch: Batch, sums: Sums) -> No
 
 @inlined
 def add_part(
-    plan: Plan, parameters: Vector, batch: Batch, sums: Sums, tape: Tape, k: int, part: int
+    plan: Plan, parameters: Floats, batch: Batch, sums: Sums, tape: Tape, k: int, part: int
 ) -> None:
     """Sum gradient, statistics and losses over the ghost batches of a part, in their order."""
     gradient, statistics, losses = sums.gradient[part], sums.statistics[part], sums.losses[part]
@@ -136,35 +137,46 @@ def add_part(
         first, distance, size = batch.ghosts[g]
         x = sums.x[g]
         forward(x, parameters, ghost, plan, tape, size)
-        for v in range(size):
-            label = batch.y[batch.rows[first + v * distance, k]]
-            losses[0] += cross_entropy(tape.logits, v, label, n)
+        rows = batch.rows[first : first + distance * size : distance, k]
+        losses[0] += cross_entropy(tape.logits, batch.y, rows, tape.work, n)
         scale = batch.lambda_sparse / (n * n_steps)
         losses[1] += backward(x, parameters, gradient, plan, tape, scale, size)
         add_statistics(plan, ghost, statistics, size)
 
 
 @compiled
-def cross_entropy(logits: Matrix, v: int, label: int, n: np.float32) -> np.float32:
-    """-log softmax(logits)[label] of row v, whose logits become its gradient, divided by n."""
-    largest = logits[0, v]
-    for c in range(1, len(logits)):
-        largest = max(largest, logits[c, v])
-    chosen = logits[label, v] - largest
-    total = _ZERO
-    for c in range(len(logits)):
-        e = exp(logits[c, v] - largest)
-        logits[c, v] = e
-        total += e
-    for c in range(len(logits)):
-        logits[c, v] /= total * n
-    logits[label, v] -= _ONE / n
-    loss: np.float32 = log(total) - chosen
-    return loss
+def cross_entropy(
+    logits: Matrix,
+    y: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    work: Matrix,
+    n: np.float32,
+) -> float:
+    """The sum over rows[v] of -log softmax(logits)[y]; logits become its gradient, over n."""
+    chosen, loss = 0, 1
+    for v in range(len(rows)):
+        work[chosen, v] = logits[y[rows[v]], v]
+    for v in range(0, len(rows), LANES):
+        largest = load(logits, 0, v)
+        for c in range(1, len(logits)):
+            largest = maximum(largest, load(logits, c, v))
+        sums = zeros()
+        for c in range(len(logits)):
+            e = exp(load(logits, c, v) - largest)
+            store(logits, c, v, e)
+            sums = sums + e
+        for c in range(len(logits)):
+            store(logits, c, v, load(logits, c, v) / (n * sums))
+        store(work, loss, v, log(sums) - (load(work, chosen, v) - largest))
+    losses = 0.0
+    for v in range(len(rows)):
+        losses += work[loss, v]
+        logits[y[rows[v]], v] -= _ONE / n
+    return losses
 
 
 @inlined
-def add_statistics(plan: Plan, ghost: Vector, statistics: Vector, size: int) -> None:
+def add_statistics(plan: Plan, ghost: Floats, statistics: Floats, size: int) -> None:
     """Add a ghost batch's means and unbiased variances."""
     unbiased = np.float32(size) / np.float32(size - 1)
     width = 2 * (plan.n_d + plan.n_a)
@@ -176,7 +188,7 @@ def add_statistics(plan: Plan, ghost: Vector, statistics: Vector, size: int) -> 
 
 @compiled
 def _add_norm(
-    ghost: Vector, statistics: Vector, at: np.int64, width: int, unbiased: np.float32
+    ghost: Floats, statistics: Floats, at: np.int64, width: int, unbiased: np.float32
 ) -> None:
     for f in range(at, at + width):
         statistics[f] += ghost[f]
@@ -201,7 +213,7 @@ def finish(plan: Plan, state: State, batch: Batch, sums: Sums, k: int) -> None:
 
 @inlined
 def update_statistics(
-    plan: Plan, running: Vector, statistics: Vector, momentum: np.float32, n_ghosts: int
+    plan: Plan, running: Floats, statistics: Floats, momentum: np.float32, n_ghosts: int
 ) -> None:
     """running <- running + momentum * (the ghost batches' average - running)."""
     n = np.float32(n_ghosts)
@@ -212,7 +224,7 @@ def update_statistics(
 
 
 @inlined
-def adam(gradient: Vector, state: State, batch: Batch, k: int) -> None:
+def adam(gradient: Floats, state: State, batch: Batch, k: int) -> None:
     """Clip the gradient's norm, then step. Source: Kingma and Ba (2015), "Adam", algorithm 1."""
     parameters, exp_avg, exp_avg_sq = state.parameters[k], state.exp_avg[k], state.exp_avg_sq[k]
     squares = _ZERO

@@ -5,7 +5,8 @@ leaves in the place of a norm's input what its backward pass needs, the normalis
 backward pass leaves there the gradient of the norm's input, which the product before it needs.
 
 `norm` is 2 x F, weights and then biases; `statistics` is 2 x F, means and then variances. In
-training they are those of the ghost batch and are written; in evaluation they are read.
+training they are those of the ghost batch and are written; in evaluation they are read. `valid`
+is 1 in each row of the ghost batch and 0 past the last: sums over rows are of vectors.
 """
 
 import numpy as np
@@ -14,42 +15,51 @@ from numpy.typing import NDArray
 from tabnet.kernel.compiled import compiled
 from tabnet.kernel.functions import sigmoid
 from tabnet.kernel.products import add_weight_gradient, product, product_backward
+from tabnet.kernel.vectors import LANES, load, store, total, zeros
 
-Vector = NDArray[np.float32]
+Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 EPS = np.float32(1e-5)
 SQRT_HALF = np.float32(np.sqrt(np.float32(0.5)))
-_ZERO, _ONE = np.float32(0), np.float32(1)
+_ONE = np.float32(1)
 
 
 @compiled
-def moments(x: Matrix, statistics: Matrix, rows: int) -> None:
-    """Each feature's mean and (biased) variance over the rows."""
+def moments(x: Matrix, statistics: Matrix, valid: Matrix, rows: int) -> None:
+    """Each feature's mean and (biased) variance over the rows.
+
+    Two sums at a time, of every other vector: an addition waits for the one before it.
+    """
     n = np.float32(rows)
     for f in range(len(x)):
-        total = _ZERO
-        for v in range(rows):
-            total += x[f, v]
-        mean = total / n
-        squares = _ZERO
-        for v in range(rows):
-            squares += (x[f, v] - mean) * (x[f, v] - mean)
+        even, odd = zeros(), zeros()
+        for v in range(0, rows, 2 * LANES):
+            even = even + load(valid, 0, v) * load(x, f, v)
+            odd = odd + load(valid, 0, v + LANES) * load(x, f, v + LANES)
+        mean = total(even + odd) / n
+        even, odd = zeros(), zeros()
+        for v in range(0, rows, 2 * LANES):
+            a = load(valid, 0, v) * (load(x, f, v) - mean)
+            b = load(valid, 0, v + LANES) * (load(x, f, v + LANES) - mean)
+            even, odd = even + a * a, odd + b * b
         statistics[0, f] = mean
-        statistics[1, f] = squares / n
+        statistics[1, f] = total(even + odd) / n
 
 
 @compiled
-def normalise(x: Matrix, statistics: Matrix, inverse: Vector, rows: int, training: bool) -> None:
+def normalise(
+    x: Matrix, statistics: Matrix, inverse: Floats, valid: Matrix, rows: int, training: bool
+) -> None:
     """x <- (x - mean) / sqrt(variance + eps); `inverse` is 1 / sqrt(variance + eps)."""
     if training:
-        moments(x, statistics, rows)
+        moments(x, statistics, valid, rows)
     for f in range(len(x)):
         mean = statistics[0, f]
         scale = _ONE / np.sqrt(statistics[1, f] + EPS)
         inverse[f] = scale
-        for v in range(rows):
-            x[f, v] = (x[f, v] - mean) * scale
+        for v in range(0, rows, LANES):
+            store(x, f, v, (load(x, f, v) - mean) * scale)
 
 
 @compiled
@@ -60,7 +70,8 @@ def normalise_backward(
     g: int,
     norm: Matrix,
     grad_norm: Matrix,
-    inverse: Vector,
+    inverse: Floats,
+    valid: Matrix,
     rows: int,
 ) -> None:
     """From the gradient of weight * x + bias to those of weight, bias and the norm's input.
@@ -68,17 +79,19 @@ def normalise_backward(
     For feature f, whose gradient is grad[g]: x <- weight * inverse * (grad - mean(grad)
     - x * mean(grad * x)), with x the normalised input.
     """
-    along, total = _ZERO, _ZERO
-    for v in range(rows):
-        along += grad[g, v] * x[f, v]
-        total += grad[g, v]
+    products, sums = zeros(), zeros()
+    for v in range(0, rows, LANES):
+        of_rows = load(valid, 0, v) * load(grad, g, v)
+        products = products + of_rows * load(x, f, v)
+        sums = sums + of_rows
+    along, plain = total(products), total(sums)
     grad_norm[0, f] += along
-    grad_norm[1, f] += total
+    grad_norm[1, f] += plain
     scale = norm[0, f] * inverse[f]
     along /= np.float32(rows)
-    total /= np.float32(rows)
-    for v in range(rows):
-        x[f, v] = scale * (grad[g, v] - total - x[f, v] * along)
+    plain /= np.float32(rows)
+    for v in range(0, rows, LANES):
+        store(x, f, v, scale * (load(grad, g, v) - plain - load(x, f, v) * along))
 
 
 @compiled
@@ -88,9 +101,10 @@ def glu(
     norm: Matrix,
     statistics: Matrix,
     h: Matrix,
-    inverse: Vector,
+    inverse: Floats,
     gate: Matrix,
     y: Matrix,
+    valid: Matrix,
     residual: bool,
     rows: int,
     training: bool,
@@ -100,19 +114,16 @@ def glu(
     Shapes: x I x V, w I x 2O, h 2O x V (the normalised products), gate and y O x V.
     """
     product(w, x, h, rows)
-    normalise(h, statistics, inverse, rows, training)
+    normalise(h, statistics, inverse, valid, rows, training)
     half = len(y)
     for f in range(half):
         weight, bias = norm[0, f], norm[1, f]
         gate_weight, gate_bias = norm[0, half + f], norm[1, half + f]
-        for v in range(rows):
-            gate[f, v] = sigmoid(gate_weight * h[half + f, v] + gate_bias)
-        if residual:
-            for v in range(rows):
-                y[f, v] = SQRT_HALF * (x[f, v] + (weight * h[f, v] + bias) * gate[f, v])
-        else:
-            for v in range(rows):
-                y[f, v] = (weight * h[f, v] + bias) * gate[f, v]
+        for v in range(0, rows, LANES):
+            s = sigmoid(gate_weight * load(h, half + f, v) + gate_bias)
+            out = (weight * load(h, f, v) + bias) * s
+            store(gate, f, v, s)
+            store(y, f, v, SQRT_HALF * (load(x, f, v) + out) if residual else out)
 
 
 @compiled
@@ -121,13 +132,14 @@ def glu_backward(
     w: Matrix,
     norm: Matrix,
     h: Matrix,
-    inverse: Vector,
+    inverse: Floats,
     gate: Matrix,
     grad_y: Matrix,
     grad_x: Matrix,
     grad_w: Matrix,
     grad_norm: Matrix,
     work: Matrix,
+    valid: Matrix,
     residual: bool,
     rows: int,
 ) -> None:
@@ -139,11 +151,12 @@ def glu_backward(
     scale = SQRT_HALF if residual else _ONE
     for f in range(half):
         weight, bias = norm[0, f], norm[1, f]
-        for v in range(rows):
-            grad_a = scale * grad_y[f, v] * gate[f, v]
-            work[0, v] = grad_a
-            work[1, v] = grad_a * (_ONE - gate[f, v]) * (weight * h[f, v] + bias)
-        normalise_backward(h, f, work, 0, norm, grad_norm, inverse, rows)
-        normalise_backward(h, half + f, work, 1, norm, grad_norm, inverse, rows)
+        for v in range(0, rows, LANES):
+            s = load(gate, f, v)
+            grad_a = scale * load(grad_y, f, v) * s
+            store(work, 0, v, grad_a)
+            store(work, 1, v, grad_a * (_ONE - s) * (weight * load(h, f, v) + bias))
+        normalise_backward(h, f, work, 0, norm, grad_norm, inverse, valid, rows)
+        normalise_backward(h, half + f, work, 1, norm, grad_norm, inverse, valid, rows)
     add_weight_gradient(x, h, grad_w, rows)
     product_backward(w, h, grad_x, rows)

@@ -14,8 +14,17 @@ from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import add_weight_gradient, product, product_backward, stride
+from tabnet.kernel.vectors import (
+    LANES,
+    load,
+    maximum,
+    select_greater,
+    store,
+    total,
+    zeros,
+)
 
-Vector = NDArray[np.float32]
+Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 
@@ -48,8 +57,9 @@ class Tape(NamedTuple):
     grad_mask: Matrix  # D x V
     grad_prior: Matrix  # D x V
     grad_x: Matrix  # D x V
-    work: Matrix  # 4 x V
-    statistics: Vector  # those of a ghost batch
+    work: Matrix  # 2 x V
+    valid: Matrix  # 1 x V, 1 in each row and 0 past the last
+    statistics: Floats  # those of a ghost batch
     tile: Matrix  # D x V, rows to explain
 
 
@@ -77,7 +87,8 @@ def tape(plan: Plan, rows: int) -> Tape:
         "grad_mask": (features, v),
         "grad_prior": (features, v),
         "grad_x": (features, v),
-        "work": (4, v),
+        "work": (2, v),
+        "valid": (1, v),
         "statistics": (plan.n_statistics,),
         "tile": (features, v),
     }
@@ -86,31 +97,31 @@ def tape(plan: Plan, rows: int) -> Tape:
     return arrays
 
 
-@inlined
-def matrix(flat: Vector, start: int, rows: int, columns: int) -> Matrix:
+@compiled
+def matrix(flat: Floats, start: int, rows: int, columns: int) -> Matrix:
     """The rows x columns numbers from `start` on, as a matrix that shares their memory."""
     return flat[start : start + rows * columns].reshape(rows, columns)
 
 
-@inlined
-def glu_weights(parameters: Vector, plan: Plan, t: int, layer: int) -> Matrix:
+@compiled
+def glu_weights(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights of a GLU layer, or their gradient."""
     width = plan.n_d + plan.n_a
     n_in = width if layer else plan.n_features
     return matrix(parameters, plan.glu[t, layer], n_in, 2 * width)
 
 
-@inlined
-def glu_norm(parameters: Vector, plan: Plan, t: int, layer: int) -> Matrix:
+@compiled
+def glu_norm(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights and biases of a GLU layer's norm, or their gradients."""
     return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
 
 
-@inlined
+@compiled
 def feature_transformer(
     x: Matrix,
-    parameters: Vector,
-    statistics: Vector,
+    parameters: Floats,
+    statistics: Floats,
     plan: Plan,
     tape: Tape,
     t: int,
@@ -127,15 +138,16 @@ def feature_transformer(
             tape.inverse[t, layer],
             tape.gate[t, layer],
             tape.y[t, layer],
+            tape.valid,
             layer > 0,
             rows,
             plan.training,
         )
 
 
-@inlined
+@compiled
 def feature_transformer_backward(
-    x: Matrix, parameters: Vector, gradient: Vector, plan: Plan, tape: Tape, t: int, rows: int
+    x: Matrix, parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, t: int, rows: int
 ) -> None:
     """From tape.grad_y, the gradient of the last layer, to tape.grad_masked, that of x."""
     for layer in range(plan.glu.shape[1] - 1, -1, -1):
@@ -151,6 +163,7 @@ def feature_transformer_backward(
             glu_weights(gradient, plan, t, layer),
             glu_norm(gradient, plan, t, layer),
             tape.work,
+            tape.valid,
             layer > 0,
             rows,
         )
@@ -161,14 +174,15 @@ def feature_transformer_backward(
 @compiled
 def _add_residual(grad_y: Matrix, grad_input: Matrix, rows: int) -> None:
     for f in range(len(grad_y)):
-        for v in range(rows):
-            grad_y[f, v] = layers.SQRT_HALF * grad_y[f, v] + grad_input[f, v]
+        for v in range(0, rows, LANES):
+            grad = layers.SQRT_HALF * load(grad_y, f, v) + load(grad_input, f, v)
+            store(grad_y, f, v, grad)
 
 
-@inlined
+@compiled
 def attention(
-    parameters: Vector,
-    statistics: Vector,
+    parameters: Floats,
+    statistics: Floats,
     plan: Plan,
     tape: Tape,
     s: int,
@@ -180,29 +194,28 @@ def attention(
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     product(w, tape.y[s, -1, plan.n_d :], z, rows)
-    layers.normalise(z, at, tape.z_inverse[s], rows, plan.training)
+    layers.normalise(z, at, tape.z_inverse[s], tape.valid, rows, plan.training)
     for d in range(plan.n_features):
         weight, bias = norm[0, d], norm[1, d]
-        for v in range(rows):
-            logits[d, v] = (weight * z[d, v] + bias) * prior[d, v]
+        for v in range(0, rows, LANES):
+            store(logits, d, v, (weight * load(z, d, v) + bias) * load(prior, d, v))
     if plan.entmax:
-        masks.entmax15(logits, mask, tape.work, rows)
+        masks.entmax15(logits, mask, rows)
     else:
-        masks.sparsemax(logits, mask, tape.work, rows)
-    if s + 1 < len(tape.prior):
-        relaxed = tape.prior[s + 1]
-        for d in range(plan.n_features):
-            for v in range(rows):
-                relaxed[d, v] = prior[d, v] * (plan.gamma - mask[d, v])
-    masked = tape.masked[s]
+        masks.sparsemax(logits, mask, rows)
+    last = s + 1 == len(tape.prior)
+    relaxed, masked = tape.prior[s if last else s + 1], tape.masked[s]
     for d in range(plan.n_features):
-        for v in range(rows):
-            masked[d, v] = mask[d, v] * tape.x[d, v]
+        for v in range(0, rows, LANES):
+            m = load(mask, d, v)
+            store(masked, d, v, m * load(tape.x, d, v))
+            if not last:
+                store(relaxed, d, v, load(prior, d, v) * (plan.gamma - m))
 
 
-@inlined
+@compiled
 def attention_backward(
-    parameters: Vector, gradient: Vector, plan: Plan, tape: Tape, s: int, rows: int
+    parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, s: int, rows: int
 ) -> None:
     """From the gradients of M[s] and P[s + 1] to those of P[s] and, in tape.grad_y, of a[s]."""
     z, prior, mask = tape.z[s], tape.prior[s], tape.mask[s]
@@ -210,16 +223,20 @@ def attention_backward(
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     grad_norm = matrix(gradient, plan.attention_norm[s], 2, plan.n_features)
     for d in range(plan.n_features):
-        for v in range(rows):
-            grad[d, v] -= grad_prior[d, v] * prior[d, v]
-            grad_prior[d, v] *= plan.gamma - mask[d, v]
-    masks.mask_backward(mask, grad, tape.work, plan.entmax, rows)
+        for v in range(0, rows, LANES):
+            later = load(grad_prior, d, v)
+            store(grad, d, v, load(grad, d, v) - later * load(prior, d, v))
+            store(grad_prior, d, v, later * (plan.gamma - load(mask, d, v)))
+    masks.mask_backward(mask, grad, plan.entmax, rows)
     for d in range(plan.n_features):
         weight, bias = norm[0, d], norm[1, d]
-        for v in range(rows):
-            grad_prior[d, v] += grad[d, v] * (weight * z[d, v] + bias)
-            grad[d, v] *= prior[d, v]
-        layers.normalise_backward(z, d, grad, d, norm, grad_norm, tape.z_inverse[s], rows)
+        for v in range(0, rows, LANES):
+            g, p = load(grad, d, v), load(grad_prior, d, v)
+            store(grad_prior, d, v, p + g * (weight * load(z, d, v) + bias))
+            store(grad, d, v, g * load(prior, d, v))
+        layers.normalise_backward(
+            z, d, grad, d, norm, grad_norm, tape.z_inverse[s], tape.valid, rows
+        )
     a, grad_a = tape.y[s, -1, plan.n_d :], tape.grad_y[plan.n_d :]
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     grad_w = matrix(gradient, plan.attention[s], plan.n_a, plan.n_features)
@@ -230,8 +247,8 @@ def attention_backward(
 @inlined
 def forward(
     x: Matrix,
-    parameters: Vector,
-    statistics: Vector,
+    parameters: Floats,
+    statistics: Floats,
     plan: Plan,
     tape: Tape,
     rows: int,
@@ -240,12 +257,13 @@ def forward(
 
     `statistics` are written in training and read in evaluation.
     """
+    mark_valid(tape.valid, rows)
     norm = matrix(parameters, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
         weight, bias = norm[0, d], norm[1, d]
-        for v in range(rows):
-            tape.x[d, v] = weight * x[d, v] + bias
-    tape.decision[:, :rows] = _ZERO
+        for v in range(0, rows, LANES):
+            store(tape.x, d, v, weight * load(x, d, v) + bias)
+    _fill(tape.decision, _ZERO, rows)
     transformed = tape.x
     for t in range(len(plan.attention) + 1):
         if t:
@@ -261,15 +279,22 @@ def forward(
 @compiled
 def _add_decision(y: Matrix, decision: Matrix, rows: int) -> None:
     for f in range(len(decision)):
-        for v in range(rows):
-            decision[f, v] += max(y[f, v], _ZERO)
+        for v in range(0, rows, LANES):
+            store(decision, f, v, load(decision, f, v) + maximum(load(y, f, v), _ZERO))
+
+
+@compiled
+def _fill(x: Matrix, value: np.float32, rows: int) -> None:
+    for f in range(len(x)):
+        for v in range(0, rows, LANES):
+            store(x, f, v, value)
 
 
 @inlined
 def backward(
     x: Matrix,
-    parameters: Vector,
-    gradient: Vector,
+    parameters: Floats,
+    gradient: Floats,
     plan: Plan,
     tape: Tape,
     entropy_scale: np.float32,
@@ -284,58 +309,73 @@ def backward(
     grad_w = matrix(gradient, plan.output, plan.n_d, plan.n_classes)
     add_weight_gradient(tape.decision, tape.logits, grad_w, rows)
     product_backward(w, tape.logits, tape.grad_decision, rows)
-    tape.grad_x[:, :rows] = _ZERO
-    tape.grad_prior[:, :rows] = _ZERO
-    tape.grad_y[plan.n_d :, :rows] = _ZERO
+    _fill(tape.grad_x, _ZERO, rows)
+    _fill(tape.grad_prior, _ZERO, rows)
+    _fill(tape.grad_y, _ZERO, rows)
     entropy = _ZERO
     for t in range(len(plan.attention), -1, -1):
         if t:
             _decision_backward(tape.y[t, -1], tape.grad_decision, tape.grad_y, rows)
             transformed = tape.masked[t - 1]
         else:
-            tape.grad_y[: plan.n_d, :rows] = _ZERO
+            _fill(tape.grad_y[: plan.n_d], _ZERO, rows)
             transformed = tape.x
         feature_transformer_backward(transformed, parameters, gradient, plan, tape, t, rows)
         if t:
             _masked_backward(tape.mask[t - 1], tape, rows)
-            entropy += add_entropy(tape.mask[t - 1], tape.grad_mask, entropy_scale, rows)
+            entropy += add_entropy(
+                tape.mask[t - 1], tape.grad_mask, tape.valid, entropy_scale, rows
+            )
             attention_backward(parameters, gradient, plan, tape, t - 1, rows)
     grad_norm = matrix(gradient, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
-        along, total = _ZERO, _ZERO
-        for v in range(rows):
-            grad = tape.grad_x[d, v] + tape.grad_masked[d, v]
-            along += grad * x[d, v]
-            total += grad
-        grad_norm[0, d] += along
-        grad_norm[1, d] += total
+        products, sums = zeros(), zeros()
+        for v in range(0, rows, LANES):
+            grad = load(tape.valid, 0, v) * (load(tape.grad_x, d, v) + load(tape.grad_masked, d, v))
+            products = products + grad * load(x, d, v)
+            sums = sums + grad
+        grad_norm[0, d] += total(products)
+        grad_norm[1, d] += total(sums)
     return entropy
 
 
-@inlined
+@compiled
 def _masked_backward(mask: Matrix, tape: Tape, rows: int) -> None:
     x, grad, grad_x, grad_mask = tape.x, tape.grad_masked, tape.grad_x, tape.grad_mask
     for d in range(len(mask)):
-        for v in range(rows):
-            grad_x[d, v] += grad[d, v] * mask[d, v]
-            grad_mask[d, v] = grad[d, v] * x[d, v]
+        for v in range(0, rows, LANES):
+            g = load(grad, d, v)
+            store(grad_x, d, v, load(grad_x, d, v) + g * load(mask, d, v))
+            store(grad_mask, d, v, g * load(x, d, v))
 
 
 @compiled
 def _decision_backward(y: Matrix, grad_decision: Matrix, grad_y: Matrix, rows: int) -> None:
     for f in range(len(grad_decision)):
-        for v in range(rows):
-            grad_y[f, v] = grad_decision[f, v] if y[f, v] > _ZERO else _ZERO
+        for v in range(0, rows, LANES):
+            grad = select_greater(load(y, f, v), _ZERO, load(grad_decision, f, v), _ZERO)
+            store(grad_y, f, v, grad)
 
 
 @compiled
-def add_entropy(mask: Matrix, grad: Matrix, scale: np.float32, rows: int) -> np.float32:
+def add_entropy(
+    mask: Matrix, grad: Matrix, valid: Matrix, scale: np.float32, rows: int
+) -> np.float32:
     """Add scale times the entropy's gradient to `grad`; return the sum of -M log(M + eps)."""
-    entropy = _ZERO
+    sums = zeros()
     for d in range(len(mask)):
-        for v in range(rows):
-            m = mask[d, v]
+        for v in range(0, rows, LANES):
+            m = load(mask, d, v)
             logarithm = log(m + MASK_EPS)
-            entropy -= m * logarithm
-            grad[d, v] -= scale * (logarithm + m / (m + MASK_EPS))
+            sums = sums + load(valid, 0, v) * m * logarithm
+            slope = logarithm + m / (m + MASK_EPS)
+            store(grad, d, v, load(grad, d, v) - scale * slope)
+    entropy: np.float32 = _ZERO - total(sums)
     return entropy
+
+
+@compiled
+def mark_valid(valid: Matrix, rows: int) -> None:
+    """1 in each row, 0 past the last."""
+    for v in range(valid.shape[1]):
+        valid[0, v] = _ONE if v < rows else _ZERO

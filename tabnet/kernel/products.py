@@ -2,19 +2,17 @@
 
 Activations lie feature by feature, F x V: a feature's rows are side by side, so that everything
 vectorises over rows whatever the widths. The memory between two features is `stride(V)` rows: what
-lies past row V is finite and never reaches a result, so that products need no remainder loop.
+lies past row V is finite and never reaches a result, so that nothing needs a remainder loop.
 
 A product keeps a block of results in registers while it runs through the sum: 4 features of 2
 vectors of rows, or 4 x 4 sums of a gradient.
 """
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled
-from tabnet.kernel.vectors import LANES, load, multiply_add, scale_add, store, total, zeros
+from tabnet.kernel.vectors import LANES, Vector, load, store, total, zeros
 
 Matrix = NDArray[np.float32]
 _BLOCK = 2 * LANES
@@ -40,10 +38,9 @@ def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
             a1, b1, c1, d1 = zeros(), zeros(), zeros(), zeros()
             for i in range(n_in):
                 x0, x1 = load(x, i, v), load(x, i, v + LANES)
-                a0, a1 = scale_add(w[i, o], x0, a0), scale_add(w[i, o], x1, a1)
-                b0, b1 = scale_add(w[i, o + 1], x0, b0), scale_add(w[i, o + 1], x1, b1)
-                c0, c1 = scale_add(w[i, o + 2], x0, c0), scale_add(w[i, o + 2], x1, c1)
-                d0, d1 = scale_add(w[i, o + 3], x0, d0), scale_add(w[i, o + 3], x1, d1)
+                a, b, c, d = w[i, o], w[i, o + 1], w[i, o + 2], w[i, o + 3]
+                a0, b0, c0, d0 = a0 + a * x0, b0 + b * x0, c0 + c * x0, d0 + d * x0
+                a1, b1, c1, d1 = a1 + a * x1, b1 + b * x1, c1 + c * x1, d1 + d * x1
             _store_two(y, o, v, a0, a1)
             _store_two(y, o + 1, v, b0, b1)
             _store_two(y, o + 2, v, c0, c1)
@@ -51,13 +48,13 @@ def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
         for o in range(n_out - n_out % 4, n_out):
             a0, a1 = zeros(), zeros()
             for i in range(n_in):
-                a0 = scale_add(w[i, o], load(x, i, v), a0)
-                a1 = scale_add(w[i, o], load(x, i, v + LANES), a1)
+                a0 = a0 + w[i, o] * load(x, i, v)
+                a1 = a1 + w[i, o] * load(x, i, v + LANES)
             _store_two(y, o, v, a0, a1)
 
 
 @compiled
-def _store_two(y: Matrix, o: int, v: int, first: Any, second: Any) -> None:
+def _store_two(y: Matrix, o: int, v: int, first: Vector, second: Vector) -> None:
     store(y, o, v, first)
     store(y, o, v + LANES, second)
 
@@ -92,7 +89,7 @@ def add_weight_gradient(x: Matrix, grad_y: Matrix, grad_w: Matrix, rows: int) ->
 def _add_sum(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
     a = zeros()
     for v in range(0, rows, LANES):
-        a = multiply_add(load(x, i, v), load(g, o, v), a)
+        a = a + load(x, i, v) * load(g, o, v)
     grad_w[i, o] += total(a)
 
 
@@ -105,10 +102,10 @@ def _add_sums_4x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: in
     for v in range(0, rows, LANES):
         g0, g1, g2, g3 = load(g, o, v), load(g, o + 1, v), load(g, o + 2, v), load(g, o + 3, v)
         a, b, c, d = load(x, i, v), load(x, i + 1, v), load(x, i + 2, v), load(x, i + 3, v)
-        a0, a1, a2, a3 = _add_four(a, g0, g1, g2, g3, a0, a1, a2, a3)
-        b0, b1, b2, b3 = _add_four(b, g0, g1, g2, g3, b0, b1, b2, b3)
-        c0, c1, c2, c3 = _add_four(c, g0, g1, g2, g3, c0, c1, c2, c3)
-        d0, d1, d2, d3 = _add_four(d, g0, g1, g2, g3, d0, d1, d2, d3)
+        a0, a1, a2, a3 = a0 + a * g0, a1 + a * g1, a2 + a * g2, a3 + a * g3
+        b0, b1, b2, b3 = b0 + b * g0, b1 + b * g1, b2 + b * g2, b3 + b * g3
+        c0, c1, c2, c3 = c0 + c * g0, c1 + c * g1, c2 + c * g2, c3 + c * g3
+        d0, d1, d2, d3 = d0 + d * g0, d1 + d * g1, d2 + d * g2, d3 + d * g3
     _add_totals(grad_w, i, o, a0, a1, a2, a3)
     _add_totals(grad_w, i + 1, o, b0, b1, b2, b3)
     _add_totals(grad_w, i + 2, o, c0, c1, c2, c3)
@@ -116,19 +113,9 @@ def _add_sums_4x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: in
 
 
 @compiled
-def _add_four(
-    x: Any, g0: Any, g1: Any, g2: Any, g3: Any, s0: Any, s1: Any, s2: Any, s3: Any
-) -> Any:
-    return (
-        multiply_add(x, g0, s0),
-        multiply_add(x, g1, s1),
-        multiply_add(x, g2, s2),
-        multiply_add(x, g3, s3),
-    )
-
-
-@compiled
-def _add_totals(grad_w: Matrix, i: int, o: int, s0: Any, s1: Any, s2: Any, s3: Any) -> None:
+def _add_totals(
+    grad_w: Matrix, i: int, o: int, s0: Vector, s1: Vector, s2: Vector, s3: Vector
+) -> None:
     grad_w[i, o] += total(s0)
     grad_w[i, o + 1] += total(s1)
     grad_w[i, o + 2] += total(s2)

@@ -1,10 +1,13 @@
-"""Vector registers as values of compiled code: what a matrix product is made of.
+"""Vector registers as values of compiled code.
 
-Numba vectorises simple loops by itself, but keeps no block of results in registers through a
-product's inner loop; with a type for a register, that is a few lines. A `Vector` exists in compiled
-code only. It has LANES float32, as many as the CPU's registers hold.
+Numba vectorises simple loops by itself, but checks at run time whether arrays overlap, finishes
+what is left over row by row, and keeps no block of results in registers through a matrix product.
+With a type for a register none of that is needed, and less is left to compile. A `Vector` exists
+in compiled code only. It has LANES float32, as many as the CPU's registers hold; `+ - * /` work on
+vectors and on a vector and a float32, which then stands for a vector of it.
 """
 
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -12,28 +15,84 @@ import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
 
 _HOST = llvm.get_host_cpu_features()
 LANES = 16 if _HOST.get("avx512f") else 8 if _HOST.get("avx") else 4
 
-_REGISTER = ir.VectorType(ir.FloatType(), LANES)
+_SCALAR = ir.FloatType()
+_REGISTER = ir.VectorType(_SCALAR, LANES)
+_INTEGERS = ir.VectorType(ir.IntType(32), LANES)
+_MANTISSA_BITS, _BIAS, _SQRT_HALF_BITS = 23, 127, 0x3F3504F3
+# A product and the sum that it goes into may be rounded once, where the CPU can.
+_FUSED = ("contract", "nsz")
 
 
-class Vector(types.Type):
+Vector = Any  # in annotations: type checkers know nothing of compiled code
+
+
+class VectorType(types.Type):
     """The Numba type of a register."""
 
     def __init__(self) -> None:
         super().__init__(f"Vector{LANES}")
 
 
-@register_model(Vector)
+@register_model(VectorType)
 class _VectorModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, numba_type: Vector) -> None:
+    def __init__(self, manager: Any, numba_type: VectorType) -> None:
         super().__init__(manager, numba_type, _REGISTER)  # type: ignore[no-untyped-call]
 
 
-_VECTOR = Vector()
+_VECTOR = VectorType()
+_OPERANDS = (_VECTOR, types.float32)
+
+
+Builder = Any  # llvmlite's, which writes instructions
+Value = Any  # and what it writes
+
+
+def _registers(write: Callable[..., Value]) -> Callable[..., Value]:
+    """The code of an operation from `write(builder, *registers)`; a float32 fills a register."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        return write(builder, *(_broadcast(builder, value) for value in args))
+
+    return generate
+
+
+def _broadcast(builder: Builder, value: Value) -> Value:
+    if value.type == _REGISTER:
+        return value
+    undefined = ir.Constant(_REGISTER, ir.Undefined)
+    first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
+    return builder.shuffle_vector(first, undefined, _integers(0))
+
+
+def _integers(value: int) -> Value:
+    return ir.Constant(_INTEGERS, [value] * LANES)
+
+
+def _arithmetic(symbol: Any, instruction: str) -> None:
+    """Give vectors an operator: one instruction on two registers."""
+
+    class Typing(AbstractTemplate):
+        def generic(self, args: Any, kws: Any) -> Any:
+            if _VECTOR in args and all(arg in _OPERANDS for arg in args):
+                return signature(_VECTOR, *args)
+            return None
+
+    infer_global(symbol)(Typing)
+    write = _registers(lambda builder, a, b: getattr(builder, instruction)(a, b, flags=_FUSED))
+    for operands in ((a, b) for a in _OPERANDS for b in _OPERANDS if _VECTOR in (a, b)):
+        lower_builtin(symbol, *operands)(write)
+
+
+_arithmetic(operator.add, "fadd")
+_arithmetic(operator.sub, "fsub")
+_arithmetic(operator.mul, "fmul")
+_arithmetic(operator.truediv, "fdiv")
 
 
 def _operation(build: Callable[..., Any]) -> Callable[..., Any]:
@@ -44,19 +103,17 @@ def _operation(build: Callable[..., Any]) -> Callable[..., Any]:
 
 @_operation
 def zeros(typing_context: Any) -> Any:
-    """A register of zeros."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return ir.Constant(_REGISTER, [0.0] * LANES)
-
-    return _VECTOR(), generate
+    """A vector of zeros."""
+    return _VECTOR(), lambda context, builder, signature, args: ir.Constant(
+        _REGISTER, [0.0] * LANES
+    )
 
 
 @_operation
 def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
     """array[row, column : column + LANES] of a C-contiguous float32 matrix."""
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
         return builder.load(_pointer(context, builder, signature, args), align=4)
 
     return _VECTOR(array, types.intp, types.intp), generate
@@ -64,66 +121,117 @@ def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
 
 @_operation
 def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
-    """array[row, column : column + LANES] = vector."""
+    """array[row, column : column + LANES] = vector, which may be a float32."""
 
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        builder.store(args[3], _pointer(context, builder, signature, args), align=4)
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        pointer = _pointer(context, builder, signature, args)
+        builder.store(_broadcast(builder, args[3]), pointer, align=4)
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, types.intp, _VECTOR), generate
+    return types.void(array, types.intp, types.intp, vector), generate
 
 
-@_operation
-def scale_add(typing_context: Any, scalar: Any, x: Any, y: Any) -> Any:
-    """scalar * x + y, rounded once where the CPU can."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        scalar, x, y = args
-        return _multiply_add(builder, _broadcast(builder, scalar), x, y)
-
-    return _VECTOR(types.float32, _VECTOR, _VECTOR), generate
-
-
-@_operation
-def multiply_add(typing_context: Any, x: Any, y: Any, z: Any) -> Any:
-    """x * y + z by element, rounded once where the CPU can."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return _multiply_add(builder, *args)
-
-    return _VECTOR(_VECTOR, _VECTOR, _VECTOR), generate
-
-
-@_operation
-def total(typing_context: Any, x: Any) -> Any:
-    """The sum of a register's elements."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        scalar = ir.FloatType()
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(scalar, [scalar, _REGISTER]),
-            f"llvm.vector.reduce.fadd.v{LANES}f32",
-        )
-        return builder.call(function, [ir.Constant(scalar, 0.0), args[0]], fastmath=("reassoc",))
-
-    return types.float32(_VECTOR), generate
-
-
-def _pointer(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+def _pointer(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
     kind = signature.args[0]
     array = context.make_array(kind)(context, builder, args[0])
     item = cgutils.get_item_pointer(context, builder, kind, array, args[1:3], wraparound=False)
     return builder.bitcast(item, _REGISTER.as_pointer())
 
 
-def _multiply_add(builder: Any, x: Any, y: Any, z: Any) -> Any:
-    flags = ("contract",)
-    return builder.fadd(builder.fmul(x, y, flags=flags), z, flags=flags)
+@_operation
+def total(typing_context: Any, x: Any) -> Any:
+    """The sum of a vector's elements, a float32."""
+
+    def write(builder: Builder, x: Value) -> Value:
+        add = _llvm(builder, f"vector.reduce.fadd.v{LANES}f32", _SCALAR, _SCALAR, _REGISTER)
+        return builder.call(add, [ir.Constant(_SCALAR, 0.0), x], fastmath=("reassoc",))
+
+    return types.float32(x), _registers(write)
 
 
-def _broadcast(builder: Any, scalar: Any) -> Any:
-    undefined = ir.Constant(_REGISTER, ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.Constant(ir.IntType(32), 0))
-    everywhere = ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-    return builder.shuffle_vector(first, undefined, everywhere)
+@_operation
+def select_greater(typing_context: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
+    """By element, x where a > b, else y."""
+
+    def write(builder: Builder, a: Value, b: Value, x: Value, y: Value) -> Value:
+        return builder.select(builder.fcmp_ordered(">", a, b), x, y)
+
+    return _VECTOR(a, b, x, y), _registers(write)
+
+
+@_operation
+def any_greater(typing_context: Any, a: Any, b: Any) -> Any:
+    """Whether a > b in any element."""
+
+    def write(builder: Builder, a: Value, b: Value) -> Value:
+        bits = builder.bitcast(builder.fcmp_ordered(">", a, b), ir.IntType(LANES))
+        return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
+
+    return types.boolean(a, b), _registers(write)
+
+
+@_operation
+def maximum(typing_context: Any, a: Any, b: Any) -> Any:
+    """The larger by element; a's NaN stays."""
+
+    def write(builder: Builder, a: Value, b: Value) -> Value:
+        return builder.select(builder.fcmp_ordered("<", a, b), b, a)
+
+    return _VECTOR(a, b), _registers(write)
+
+
+@_operation
+def minimum(typing_context: Any, a: Any, b: Any) -> Any:
+    """The smaller by element; a's NaN stays."""
+
+    def write(builder: Builder, a: Value, b: Value) -> Value:
+        return builder.select(builder.fcmp_ordered(">", a, b), b, a)
+
+    return _VECTOR(a, b), _registers(write)
+
+
+@_operation
+def square_root(typing_context: Any, x: Any) -> Any:
+    """The square root by element."""
+
+    def write(builder: Builder, x: Value) -> Value:
+        return builder.call(_llvm(builder, f"sqrt.v{LANES}f32", _REGISTER, _REGISTER), [x])
+
+    return _VECTOR(x), _registers(write)
+
+
+@_operation
+def floor(typing_context: Any, x: Any) -> Any:
+    """The largest whole number not above x, by element."""
+
+    def write(builder: Builder, x: Value) -> Value:
+        return builder.call(_llvm(builder, f"floor.v{LANES}f32", _REGISTER, _REGISTER), [x])
+
+    return _VECTOR(x), _registers(write)
+
+
+@_operation
+def power_of_two(typing_context: Any, n: Any) -> Any:
+    """2^n of whole numbers from -126 to 127: n makes up the number's exponent bits."""
+
+    def write(builder: Builder, n: Value) -> Value:
+        biased = builder.add(builder.fptosi(n, _INTEGERS), _integers(_BIAS))
+        return builder.bitcast(builder.shl(biased, _integers(_MANTISSA_BITS)), _REGISTER)
+
+    return _VECTOR(n), _registers(write)
+
+
+@_operation
+def exponent(typing_context: Any, x: Any) -> Any:
+    """The n for which x / 2^n lies in [sqrt(1/2), sqrt(2)), of positive normal numbers."""
+
+    def write(builder: Builder, x: Value) -> Value:
+        bits = builder.sub(builder.bitcast(x, _INTEGERS), _integers(_SQRT_HALF_BITS))
+        return builder.sitofp(builder.ashr(bits, _integers(_MANTISSA_BITS)), _REGISTER)
+
+    return _VECTOR(x), _registers(write)
+
+
+def _llvm(builder: Builder, name: str, returns: Any, *takes: Any) -> Value:
+    kind = ir.FunctionType(returns, takes)
+    return cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}")
