@@ -36,6 +36,12 @@ def inlined(function: F) -> F:
     return jitted
 
 
+def spliced(function: F) -> F:
+    """Compile a function that is called in a loop: without a call, into the loop."""
+    jitted: F = _njit(forceinline=True)(function)
+    return jitted
+
+
 def entry_point(function: F) -> F:
     """Compile a function that Python calls, without the GIL, and keep it on disk."""
     jitted = _njit(no_cpython_wrapper=False)(function)

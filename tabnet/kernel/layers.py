@@ -12,7 +12,7 @@ is 1 in each row of the ghost batch and 0 past the last: sums over rows are of v
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.kernel.compiled import compiled
+from tabnet.kernel.compiled import compiled, spliced
 from tabnet.kernel.functions import sigmoid
 from tabnet.kernel.products import add_weight_gradient, product, product_backward
 from tabnet.kernel.vectors import LANES, load, store, total, zeros
@@ -62,7 +62,7 @@ def normalise(
             store(x, f, v, (load(x, f, v) - mean) * scale)
 
 
-@compiled
+@spliced
 def normalise_backward(
     x: Matrix,
     f: int,

@@ -11,8 +11,17 @@ vectors of rows, or 4 x 4 sums of a gradient.
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.kernel.compiled import compiled
-from tabnet.kernel.vectors import LANES, Vector, load, store, total, zeros
+from tabnet.kernel.compiled import compiled, spliced
+from tabnet.kernel.vectors import (
+    LANES,
+    Vector,
+    add_four,
+    load,
+    store,
+    total,
+    totals,
+    zeros,
+)
 
 Matrix = NDArray[np.float32]
 _BLOCK = 2 * LANES
@@ -93,7 +102,7 @@ def _add_sum(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) ->
     grad_w[i, o] += total(a)
 
 
-@compiled
+@spliced
 def _add_sums_4x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
     a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
     b0, b1, b2, b3 = zeros(), zeros(), zeros(), zeros()
@@ -106,17 +115,7 @@ def _add_sums_4x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: in
         b0, b1, b2, b3 = b0 + b * g0, b1 + b * g1, b2 + b * g2, b3 + b * g3
         c0, c1, c2, c3 = c0 + c * g0, c1 + c * g1, c2 + c * g2, c3 + c * g3
         d0, d1, d2, d3 = d0 + d * g0, d1 + d * g1, d2 + d * g2, d3 + d * g3
-    _add_totals(grad_w, i, o, a0, a1, a2, a3)
-    _add_totals(grad_w, i + 1, o, b0, b1, b2, b3)
-    _add_totals(grad_w, i + 2, o, c0, c1, c2, c3)
-    _add_totals(grad_w, i + 3, o, d0, d1, d2, d3)
-
-
-@compiled
-def _add_totals(
-    grad_w: Matrix, i: int, o: int, s0: Vector, s1: Vector, s2: Vector, s3: Vector
-) -> None:
-    grad_w[i, o] += total(s0)
-    grad_w[i, o + 1] += total(s1)
-    grad_w[i, o + 2] += total(s2)
-    grad_w[i, o + 3] += total(s3)
+    add_four(grad_w, i, o, totals(a0, a1, a2, a3))
+    add_four(grad_w, i + 1, o, totals(b0, b1, b2, b3))
+    add_four(grad_w, i + 2, o, totals(c0, c1, c2, c3))
+    add_four(grad_w, i + 3, o, totals(d0, d1, d2, d3))

@@ -150,6 +150,49 @@ def total(typing_context: Any, x: Any) -> Any:
 
 
 @_operation
+def totals(typing_context: Any, a: Any, b: Any, c: Any, d: Any) -> Any:
+    """The sums of four vectors' elements, in the first four elements of one.
+
+    Neighbours are added up in all four at once, which takes a third of the instructions.
+    """
+
+    def write(builder: Builder, a: Value, b: Value, c: Value, d: Value) -> Value:
+        sums = _add_neighbours(
+            builder, _add_neighbours(builder, a, b), _add_neighbours(builder, c, d)
+        )
+        for _ in range(LANES.bit_length() - 3):
+            sums = _add_neighbours(builder, sums, sums)
+        return sums
+
+    return _VECTOR(a, b, c, d), _registers(write)
+
+
+def _add_neighbours(builder: Builder, a: Value, b: Value) -> Value:
+    even, odd = (
+        builder.shuffle_vector(
+            a, b, ir.Constant(_INTEGERS, [2 * lane + odd for lane in range(LANES)])
+        )
+        for odd in (0, 1)
+    )
+    return builder.fadd(even, odd)
+
+
+@_operation
+def add_four(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
+    """array[row, column : column + 4] += the first four elements of a vector."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        four = ir.VectorType(_SCALAR, 4)
+        pointer = builder.bitcast(_pointer(context, builder, signature, args), four.as_pointer())
+        first = ir.Constant(ir.VectorType(ir.IntType(32), 4), [0, 1, 2, 3])
+        added = builder.shuffle_vector(args[3], args[3], first)
+        builder.store(builder.fadd(builder.load(pointer, align=4), added), pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vector), generate
+
+
+@_operation
 def select_greater(typing_context: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
     """By element, x where a > b, else y."""
 
