@@ -3,10 +3,14 @@
 Each ratio is the median over rounds that take both sides one after the other, on one thread.
 """
 
+import sys
 import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 import torch

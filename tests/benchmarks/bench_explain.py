@@ -1,0 +1,97 @@
+"""Explanation: rows a second, against pytorch-tabnet's, and a stage's from Parquet to Parquet.
+
+    python tests/benchmarks/bench_explain.py [ROWS]
+
+Explains ROWS rows (1,000,000 unless told) of 10 features. The peer explains fewer, at its best
+batch size. The stage runs in a temporary folder, on two threads.
+"""
+
+import os
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+import pyarrow as pa
+import torch
+from pytorch_tabnet.tab_model import TabNetClassifier
+
+from stages import explain as stage
+from tabnet import tables, weights
+from tabnet.explain import Explainer
+from tabnet.params import Model, Params, Train
+from tabnet.weights import Fitted
+
+N_FEATURES = 10
+PEER_ROWS = 40_000
+FEATURES = tuple(f"V{i:02d}" for i in range(1, N_FEATURES + 1))
+
+
+def fitted(n_seeds: int) -> Fitted:
+    seeds = tuple(range(1, n_seeds + 1))
+    start = weights.initial(Model(), seeds, n_features=N_FEATURES, n_classes=2)
+    return Fitted(Model(), FEATURES, ("no", "yes"), seeds, start)
+
+
+def rows_a_second(run: Callable[[], object], rows: int) -> float:
+    start = time.perf_counter()
+    run()
+    return rows / (time.perf_counter() - start)
+
+
+def peer(x: np.ndarray) -> float:
+    model = TabNetClassifier(verbose=0, device_name="cpu")
+    model.fit(x[:2000], (x[:2000, 0] > 0).astype(int), max_epochs=1)
+    best = 0.0
+    for batch_size in (1024, 4096, 16384):
+        model.batch_size = batch_size
+        best = max(best, rows_a_second(lambda: model.explain(x), len(x)))
+    return best
+
+
+def masks_alone(x: np.ndarray, n_seeds: int) -> float:
+    explainer = Explainer(fitted(n_seeds), threads=2)
+    batches = np.array_split(x, -(-len(x) // 8192))
+    explainer.seed_masks(batches[0])
+    return rows_a_second(lambda: [explainer.seed_masks(batch) for batch in batches], len(x))
+
+
+def whole_stage(x: np.ndarray, n_seeds: int) -> float:
+    """The stage explain, in a folder of its own."""
+    train = Train(seeds=tuple(range(1, n_seeds + 1)), threads=2, device="cpu")
+    data = Path("data", "syn2")
+    data.mkdir(parents=True, exist_ok=True)
+    columns = [pa.array(column) for column in x.T]
+    labels = pa.array(np.where(x[:, 0] > 0, "yes", "no"))
+    tables.write(data / "test.parquet", pa.table([*columns, labels], names=[*FEATURES, "y"]))
+    weights.save(fitted(n_seeds), data / "model.safetensors")
+    return rows_a_second(lambda: stage.main(Params(train=train), "syn2"), len(x))
+
+
+def main() -> None:
+    warnings.simplefilter("ignore")
+    rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    x = np.random.default_rng(0).standard_normal((rows, N_FEATURES)).astype(np.float32)
+    torch.set_num_threads(2)
+    base = peer(x[:PEER_ROWS])
+    show("pytorch-tabnet, explain", base, base)
+    for n_seeds in (1, 10):
+        show(f"masks alone, {n_seeds:2} seeds", masks_alone(x, n_seeds), base)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        for n_seeds in (1, 10):
+            show(f"Parquet to Parquet, {n_seeds:2} seeds", whole_stage(x, n_seeds), base)
+        os.chdir("/")
+
+
+def show(what: str, rate: float, base: float) -> None:
+    print(f"{what:30} {rate:12,.0f} rows/s {rate / base:6.1f} x")
+
+
+if __name__ == "__main__":
+    main()
