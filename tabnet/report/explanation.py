@@ -96,7 +96,7 @@ class Explanation:
             known |= {"label": p.label, "prediction": p.probability, "agreement": p.agreement}
         if sort_by not in known:
             allowed = ", ".join([*known, *(self.features if self.values is not None else ())])
-            raise ValueError(f"report.sort_by must be one of {allowed}, however: {sort_by}")
+            raise ValueError(f"sort_by must be one of {allowed}, however: {sort_by}")
         return known[sort_by].astype(np.float64)
 
 

@@ -189,6 +189,7 @@ def _image(chart: alt.Chart, *, height: int) -> alt.Chart:
         baseline="top",
         aspect=False,
         smooth=False,
+        aria=False,
         width=alt.ExprRef("width"),
         height=height,
     )

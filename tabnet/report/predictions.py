@@ -131,7 +131,8 @@ def histogram(values: Floats, *, bins: int = BINS) -> pd.DataFrame:
     >>> histogram(np.array([0.1, 0.9, 1.0]), bins=2)["rows"].tolist()
     [1, 2]
     """
-    counts, cuts = np.histogram(values[~np.isnan(values)], bins=bins, range=(0.0, 1.0))
+    known = values[~np.isnan(values)].astype(np.float64)
+    counts, cuts = np.histogram(known, bins=bins, range=(0.0, 1.0))
     return pd.DataFrame({"low": cuts[:-1].round(4), "high": cuts[1:].round(4), "rows": counts})
 
 

@@ -243,7 +243,9 @@ const views = {};
 /** A view of a specification in the element of its name, not yet run. */
 function viewOf(name, spec) {
   const view = new vega.View(vega.parse(spec), { renderer: "svg", hover: true });
-  view.tooltip(showTip).initialize(element(name));
+  const mount = document.createElement("div"); // Vega sets the role and the label of its element
+  element(name).replaceChildren(mount);
+  view.tooltip(showTip).initialize(mount);
   views[name]?.finalize();
   return (views[name] = view);
 }
@@ -672,6 +674,9 @@ async function drawStrip() {
     else zoom(0, extent);
   });
   await strip.runAsync();
+  for (const mark of element("strip").querySelectorAll("[class*=zoom_brush]")) {
+    mark.setAttribute("aria-hidden", "true");
+  }
 }
 
 // ---------------------------------------------------------------- saving
@@ -730,7 +735,8 @@ function heatTable() {
     const place = from === rows ? [arrays["row"][column] + 1] : [edges[c] + 1, edges[c + 1]];
     for (let f = 0; f < D; f++) {
       const i = f * from.count + column;
-      const value = from === rows && arrays["values"] ? arrays["values"][i] : "";
+      const value =
+        from === rows && arrays["values"] ? Number(arrays["values"][i].toPrecision(5)) : "";
       const truth = from.truth ? from.truth[i] / facts.truth_levels : "";
       const cells = masks.map(({ values, scale }) => Number((scale * values[i]).toFixed(5)));
       result.push([...place, facts.features[f], value, truth, ...cells]);
