@@ -145,7 +145,7 @@ def _numbers(
     scores |= {"rma": 0.97, "rra": 0.98, "tpr": 0.995, "fdr": 0.08}
     scores |= {"mask_auroc": 0.99, "mask_average_precision": 0.97}
     spread = {name: {"mean": 0.97 * value, "std": 0.01} for name, value in scores.items()}
-    text = json.dumps({"consensus": scores, "seeds": spread, "agreement": 0.87})
+    text = json.dumps({"syn4": {"consensus": scores, "seeds": spread, "agreement": 0.87}})
     (reports / "metrics.json").write_text(text)
 
 
