@@ -780,7 +780,10 @@ listen(element("heat"));
 showDetail();
 showRange();
 await redraw();
-heat.addSignalListener("width", () => redraw());
+addEventListener("resize", async () => {
+  await heat.runAsync(); // Vega measures its place anew
+  redraw();
+});
 await drawStrip();
 document.documentElement.dataset.state = "interactive";
 performance.mark("interactive");
