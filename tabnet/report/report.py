@@ -87,7 +87,7 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
     grouped = groups.groups(explanation, sort_by=report.sort_by)
     arrays, sections = contents.pack(held, explanation)
     known = contents.facts(explanation, held, sort_by=report.sort_by, quantile=report.quantile)
-    order = known["sort_label"]
+    order = sentences.order_name(report.sort_by)
     below = figures.below(
         explanation,
         report.numbers,
@@ -115,6 +115,7 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
 def picture(report: Report) -> alt.LayerChart:
     """The plain heatmap of all panels, for PNG and SVG."""
     held, bins = report.store, report.store.bins
+    order = sentences.order_name(report.sort_by)
     panels = contents.panel_facts(report.explanation)
     masks = held.masks if bins is None else bins.peak
     truth = held.truth
@@ -126,7 +127,7 @@ def picture(report: Report) -> alt.LayerChart:
         quantile={panel["name"]: report.quantile[panel["clip"]] for panel in panels},
         relevance=truth,
         size=report.explanation.rows,
-        title=f"observations of {report.explanation.name}, in the order of {report.sort_by}",
+        title=f"observations of {report.explanation.name}, in the order of {order}",
     )
 
 

@@ -100,7 +100,7 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
         x=alt.value(0), y=alt.Y("score:N", sort=kept, axis=None, bandPosition=0), text="score:N"
     )
     height = max(1, len(kept)) * (20 + 12 * max(1, len(names)))
-    return alt.LayerChart(layer=[text, rule, ring, filled]).properties(height=height)
+    return alt.LayerChart(layer=[text, rule, ring, filled]).properties(width=440, height=height)
 
 
 def _by_name(channel: Any, names: Sequence[str], values: Sequence[str]) -> Any:

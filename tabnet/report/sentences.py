@@ -45,6 +45,15 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def order_name(sort_by: str) -> str:
+    """What a reader calls an order.
+
+    >>> order_name("row"), order_name("V10")
+    ('the file', 'V10')
+    """
+    return "the file" if sort_by == "row" else sort_by
+
+
 def size(explanation: Explanation) -> str:
     """How much was explained."""
     parts = [

@@ -42,19 +42,20 @@ def test_each_pixel_has_the_colour_of_its_pooled_value(
         browser,
         (root / "report.html").as_uri(),
         device_scale_factor=scale,
-        viewport={"width": 1280, "height": 1400},
+        viewport={"width": 1280, "height": 1500},
     )
     opened.choose("how", how)
     box = opened.plot()
-    png = opened.page.screenshot(full_page=True)
-    pixels = decoded(opened.page, png)
+    corner = {"x": int(box["x"]) - 1, "y": int(box["y"]) - 1}
+    clip: Any = {**corner, "width": int(box["width"]) + 3, "height": int(box["height"]) + 3}
+    pixels = decoded(opened.page, opened.page.screenshot(clip=clip))
     opened.close()
-    left, width = round(box["x"] * scale), round(box["width"] * scale)
+    left, width = round((box["x"] - clip["x"]) * scale), round(box["width"] * scale)
     order, row = by_v10(root), box["height"] / 59
     wrong = lost = total = 0
     for k, name in enumerate(["consensus", "aggregate", "step_1", "step_2", "step_3"]):
         mask = read(root, name)[order]
-        clip = np.quantile(mask, 0.995)
+        most = np.quantile(mask, 0.995)
         cut = np.floor(np.arange(width + 1) * len(mask) / width + 1e-6).astype(int)
         for feature in range(10):
             column = mask[:, feature].astype(np.float64)
@@ -62,12 +63,12 @@ def test_each_pixel_has_the_colour_of_its_pooled_value(
                 pooled = np.maximum.reduceat(column, cut[:-1])
             else:
                 pooled = np.add.reduceat(column, cut[:-1]) / np.diff(cut)
-            shade = np.rint(np.minimum(pooled / clip, 1) * 255).astype(int)
-            y = int((box["y"] + (k * 12 + 1 + feature + 0.4) * row) * scale)
+            shade = np.rint(np.minimum(pooled / most, 1) * 255).astype(int)
+            y = int((box["y"] - clip["y"] + (k * 12 + 1 + feature + 0.4) * row) * scale)
             seen = pixels[y, left : left + width].astype(int)
             off = np.abs(seen - viridis[shade].astype(int)).max(axis=1) > 2
             wrong, total = wrong + off.sum(), total + width
-            outlying = (pooled / clip > 0.3) & (np.median(pooled) == 0)
+            outlying = (pooled / most > 0.3) & (np.median(pooled) == 0)
             lost += (off & outlying).sum()
     assert wrong / total <= 0.005
     assert lost == 0
