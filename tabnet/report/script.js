@@ -11,10 +11,16 @@ const UNDERLINE = 8; // picture rows to a feature's row in the picture of underl
 
 // ---------------------------------------------------------------- what the page holds
 
+function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const decoded = atob(text);
+  const bytes = new Uint8Array(decoded.length);
+  for (let i = 0; i < decoded.length; i++) bytes[i] = decoded.charCodeAt(i);
+  return bytes;
+}
+
 async function inflate(id) {
-  const text = atob(element(id).textContent);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  const bytes = fromBase64(element(id).textContent);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }
@@ -32,9 +38,10 @@ function unshuffled(buffer, { offset, length, type }) {
   return new TYPES[type](bytes.buffer);
 }
 
-const [library, packed] = await Promise.all([inflate("library"), inflate("arrays")]);
-new Function(new TextDecoder().decode(library))();
+const inflating = inflate("arrays"); // goes on while the library is compiled
+new Function(new TextDecoder().decode(await inflate("library")))();
 const vega = window.vega;
+const packed = await inflating;
 const arrays = {};
 for (const [name, section] of Object.entries(facts.arrays)) {
   arrays[name] = unshuffled(packed, section);
@@ -790,7 +797,7 @@ performance.mark("interactive");
 
 for (const name of Object.keys(specs)) {
   if (name in views) continue;
-  await new Promise((next) => setTimeout(next)); // lets the page answer in between
+  await (window.scheduler?.yield?.() ?? new Promise(setTimeout)); // the page answers in between
   await viewOf(name, specs[name]).runAsync();
 }
 if (element("log")) element("log").onchange = (event) => drawTraining(event.target.checked);

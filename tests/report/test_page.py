@@ -14,7 +14,7 @@ import pytest
 
 from tabnet import tables
 from tabnet.report import __main__ as command
-from tabnet.report import explanation, images, report
+from tabnet.report import explanation, figures, groups, images, report
 from tests.report.example import FEATURES, write
 
 HOSTILE = (
@@ -109,6 +109,21 @@ def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
         "500 test observations",
     ):
         assert phrase in text
+
+
+def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
+    one = drawn(write(tmp_path, rows=40), sort_by="V10")
+    below = figures.below(
+        one.explanation,
+        one.numbers,
+        importance=one.importance,
+        grouped=groups.groups(one.explanation, sort_by="V10"),
+        features=one.store.features,
+    )
+    every = [figures.heat(one.explanation, one.names), figures.strip(one.names, "V10"), *below]
+    assert len(every) == 10
+    for figure in every:
+        assert figure.chart.to_dict(validate=True)["$schema"].endswith(".json")
 
 
 def test_the_same_bytes_in_any_process(tmp_path: Path) -> None:
