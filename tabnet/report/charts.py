@@ -114,7 +114,8 @@ def importance(table: pd.DataFrame) -> alt.LayerChart:
     present = [kind for kind in kinds if kind in set(data["truth"])]
     colours = dict(zip(kinds, [theme.ACCENT, theme.ACCENT, theme.MUTED, theme.ACCENT], strict=True))
     scale = alt.Scale(domain=present, range=[colours[kind] for kind in present])
-    legend = alt.Legend(orient="top", title=None, labelExpr=f"datum.label + ({SIGNS})[datum.label]")
+    label = f"datum.label + ({SIGNS})[datum.label]"
+    legend = alt.Legend(orient="top", title=None, columns=2, labelExpr=label)
     colour = alt.Color("truth:N", scale=scale, legend=legend if present != ["unknown"] else None)
     tooltip = [
         alt.Tooltip("feature:N"),
