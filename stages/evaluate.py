@@ -48,7 +48,8 @@ def main(params: Params, dataset: str) -> None:
         "seeds": scores.over_seeds(of_seeds),
         "agreement": float(agreement.mean(dtype=np.float64)),
     }
-    text = json.dumps(_readable(metrics), indent=2, sort_keys=True, allow_nan=False)
+    # Named by the data set: DVC can then show its columns without the file's path before each.
+    text = json.dumps(_readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False)
     tables.write_text(reports / "metrics.json", f"{text}\n")
     tables.write_text(reports / "importance.csv", _csv(features, columns))
 

@@ -120,7 +120,7 @@ class Model(Section):
     gamma: Annotated[float, Field(ge=1)] = 1.3
     n_independent: Layers = 2
     n_shared: Layers = 2
-    virtual_batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 128
+    virtual_batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 256
     momentum: Share = 0.02
     mask_type: Literal["sparsemax", "entmax15"] = "sparsemax"
 
@@ -134,12 +134,12 @@ class Model(Section):
 class Train(Section):
     """How the models are trained, one a seed, all together."""
 
-    seeds: Seeds = tuple(range(1, 11))
+    seeds: Seeds = tuple(range(1, 22))
     epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 60
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 256
     learning_rate: Annotated[float, Field(gt=0)] = 0.02
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    lambda_sparse: Annotated[float, Field(ge=0)] = 0.01
+    lambda_sparse: Annotated[float, Field(ge=0)] = 0.05
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1

@@ -27,6 +27,7 @@ def test_the_consensus_scores(default_run: Clone, dataset: str) -> None:
     metrics: dict[str, Any] = json.loads(
         (default_run.path / "reports" / dataset / "metrics.json").read_text()
     )
+    metrics = metrics[dataset]
     consensus = metrics["consensus"]
     for name, bound in AT_LEAST[dataset].items():
         assert consensus[name] >= bound, name

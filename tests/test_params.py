@@ -141,7 +141,7 @@ BAD_VALUES = [
     ("explain__seed", "", "explain.seed must be auto or one of train.seeds, however: null"),
     (
         "explain__seed",
-        "11",
+        "99",
         "explain.seed must be auto or one of train.seeds (1, 2, 3, 4, 5, 6, 7,",
     ),
     ("evaluate__threshold", "1", "evaluate.threshold must be less than 1, however: 1"),

@@ -99,12 +99,12 @@ def test_what_dvc_shows(run: Clone) -> None:
         first, second = edge.split()
         assert f'"{first}@syn4" -> "{second}@syn4"' in dag
     metrics = json.loads(run.run("dvc", "metrics", "show", "--json").stdout)
-    shown = metrics[""]["data"][str(Path("reports", "syn4", "metrics.json"))]["data"]
+    shown = metrics[""]["data"][str(Path("reports", "syn4", "metrics.json"))]["data"]["syn4"]
     assert {"rma", "rra", "tpr", "fdr", "auc"} <= shown["consensus"].keys()
     run.set(train__lambda_sparse="0.5")
     assert "train.lambda_sparse" in run.run("dvc", "params", "diff").stdout
     run.repro()
-    assert "consensus.rma" in run.run("dvc", "metrics", "diff").stdout
+    assert "syn4.consensus.rma" in run.run("dvc", "metrics", "diff").stdout
     for command in ("show", "diff"):
         run.run("dvc", "plots", command, "-o", "plots")
         page = (run.path / "plots" / "index.html").read_text()

@@ -257,7 +257,7 @@ def explain(*, seeds: tuple[int, ...] = (3, 7), split: str = "test", rows: int =
 def evaluated(params: Params = PARAMS) -> dict[str, Any]:
     evaluate.main(params, "syn4")
     metrics: dict[str, Any] = json.loads(Path("reports/syn4/metrics.json").read_text())
-    return metrics
+    return dict(metrics["syn4"])
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_a_seed_among_many_trains_as_that_seed_alone() -> None:
     together, history = fit(x, y, train=Train(seeds=(5, 6, 7), epochs=3, batch_size=64))
     alone, history_alone = fit(x, y, train=Train(seeds=(6,), epochs=3, batch_size=64))
     of_seed = history[history["seed"] == 6].reset_index(drop=True)
-    pd.testing.assert_frame_equal(of_seed, history_alone, rtol=1e-4)
+    pd.testing.assert_frame_equal(of_seed, history_alone, rtol=1e-3)
     for name, array in together.only(6).weights.items():
         # Sums in another order differ by rounding; a tenth of an optimiser step is no other path.
         np.testing.assert_allclose(array, alone.weights[name], atol=2e-3, err_msg=name)

@@ -41,6 +41,8 @@ def run(options: argparse.Namespace) -> None:
     """Reads the folder, draws its report, and says where it is."""
     if not 0 < options.quantile <= 1:
         raise ValueError(f"--quantile must be above 0 and at most 1, however: {options.quantile}")
+    if options.masks is not None and options.masks.suffix not in (".png", ".svg"):
+        raise ValueError(f"--masks must be a .png or .svg file, however: {options.masks}")
     explanation = open_folder(
         options.folder,
         name=options.name or options.folder.resolve().name,
@@ -66,10 +68,8 @@ def _save(path: Path, drawn: report.Report) -> None:
     picture = report.picture(drawn)
     if path.suffix == ".png":
         tables.write_bytes(path, images.png(picture))
-    elif path.suffix == ".svg":
-        tables.write_text(path, images.svg(picture))
     else:
-        raise ValueError(f"--masks must be a .png or .svg file, however: {path}")
+        tables.write_text(path, images.svg(picture))
 
 
 if __name__ == "__main__":

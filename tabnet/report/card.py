@@ -37,5 +37,5 @@ def consensus(explanation: Explanation, *, sort_by: str, quantile: float) -> alt
         quantile={"Consensus": quantile},
         size=explanation.rows,
         columns=COLUMNS,
-        title=f"observations, in the order of {sort_by}",
+        title=f"observations, in the order of {sentences.order_name(sort_by)}",
     )

@@ -7,6 +7,9 @@ import pandas as pd
 
 from tabnet.report import theme
 
+# Of a feature's ground truth, so that colour alone does not carry it.
+SIGNS = {"relevant": " ●", "to some rows": " ◐", "irrelevant": "", "unknown": ""}
+
 
 def seed_columns(table: pd.DataFrame, prefix: str = "seed_") -> list[str]:
     """The columns of a table that hold one seed each, in the table's order."""
@@ -80,10 +83,9 @@ def _truth(share: float) -> str:
 
 
 def _marked_names(table: pd.DataFrame) -> list[str]:
-    """Feature names with a sign of their truth, so that colour alone does not carry it."""
-    signs = {"relevant": " ●", "to some rows": " ◐"}
+    """Feature names with the sign of their truth."""
     pairs = zip(table["feature"], table["truth"], strict=True)
-    return [f"{name}{signs.get(truth, '')}" for name, truth in pairs]
+    return [f"{name}{SIGNS[truth]}" for name, truth in pairs]
 
 
 def importance(table: pd.DataFrame) -> alt.LayerChart:
@@ -112,7 +114,8 @@ def importance(table: pd.DataFrame) -> alt.LayerChart:
     present = [kind for kind in kinds if kind in set(data["truth"])]
     colours = dict(zip(kinds, [theme.ACCENT, theme.ACCENT, theme.MUTED, theme.ACCENT], strict=True))
     scale = alt.Scale(domain=present, range=[colours[kind] for kind in present])
-    legend = alt.Legend(orient="top", title="ground truth", titleOrient="left", labelLimit=200)
+    label = f"datum.label + ({SIGNS})[datum.label]"
+    legend = alt.Legend(orient="top", title=None, columns=2, labelExpr=label)
     colour = alt.Color("truth:N", scale=scale, legend=legend if present != ["unknown"] else None)
     tooltip = [
         alt.Tooltip("feature:N"),

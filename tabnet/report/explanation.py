@@ -96,7 +96,7 @@ class Explanation:
             known |= {"label": p.label, "prediction": p.probability, "agreement": p.agreement}
         if sort_by not in known:
             allowed = ", ".join([*known, *(self.features if self.values is not None else ())])
-            raise ValueError(f"report.sort_by must be one of {allowed}, however: {sort_by}")
+            raise ValueError(f"sort_by must be one of {allowed}, however: {sort_by}")
         return known[sort_by].astype(np.float64)
 
 
@@ -115,10 +115,16 @@ def numbers(folder: Path) -> Numbers:
         folder / name for name in ("metrics.json", "history.csv", "importance.csv")
     )
     return Numbers(
-        metrics=json.loads(metrics.read_text("utf-8")) if metrics.exists() else None,
+        metrics=_metrics(metrics) if metrics.exists() else None,
         history=pd.read_csv(history) if history.exists() else None,
         importance=_importance(importance) if importance.exists() else None,
     )
+
+
+def _metrics(path: Path) -> dict[str, Any]:
+    """The metrics of the one data set that the file names."""
+    (metrics,) = json.loads(path.read_text("utf-8")).values()
+    return dict(metrics)
 
 
 def _importance(path: Path) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Mask heatmaps: a plain chart for notebooks, PNG and SVG, and the page's painted variant."""
+"""Masks as a heatmap: a plain chart, for notebooks, PNG and SVG."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def label_width(features: Sequence[str]) -> int:
     return min(116, 12 + 7 * max(map(len, features), default=0))
 
 
-def _y(panels: int, features: Sequence[str]) -> alt.Y:
+def row_axis(panels: int, features: Sequence[str]) -> alt.Y:
+    """The y axis of all panels, one below the other."""
     # Names are never categories: two features could look alike, and "" is no category.
     rows = [f"{row:05d}" for row in range(row_count(panels, len(features)))]
     width = label_width(features)
@@ -59,7 +60,8 @@ def _y(panels: int, features: Sequence[str]) -> alt.Y:
     return alt.Y("row:N", scale=alt.Scale(domain=rows, padding=0), axis=axis)
 
 
-def _titles(panels: Sequence[str], features: int) -> alt.Chart:
+def title_texts(panels: Sequence[str], features: int) -> alt.Chart:
+    """The panels' names above them, as the parameter `titles` has them."""
     rows = [row_name(k, -1, features) for k in range(len(panels))]
     data = pd.DataFrame({"row": rows, "panel": range(len(panels))})
     base = alt.Chart(data).transform_calculate(title="titles[datum.panel]")
@@ -68,7 +70,8 @@ def _titles(panels: Sequence[str], features: int) -> alt.Chart:
     return chart
 
 
-def _texts(panels: Sequence[str], features: Sequence[str]) -> list[alt.Parameter]:
+def text_parameters(panels: Sequence[str], features: Sequence[str]) -> list[alt.Parameter]:
+    """The texts of axis and titles, as values: a name is never a field or an expression."""
     labels = row_labels(len(panels), features)
     return [alt.param(name="labels", value=labels), alt.param(name="titles", value=list(panels))]
 
@@ -154,7 +157,7 @@ def heatmap(
         scale=alt.Scale(domain=[0, max(size, 1)], nice=False),
         axis=alt.Axis(format=",d", tickMinStep=1, labelFlush=True, labelSeparation=10),
     )
-    y = _y(len(masks), features)
+    y = row_axis(len(masks), features)
     colour = alt.Color(
         "share:Q",
         title="share of the clip",
@@ -170,7 +173,7 @@ def heatmap(
     layers = [
         blank.encode(y=y, x=alt.value(0), x2=alt.value("width")),
         alt.Chart(drawn).mark_rect(aria=False).encode(x=x, x2="stop:Q", y=y, color=colour),
-        _titles(list(masks), count),
+        title_texts(list(masks), count),
     ]
     if relevance is not None and size:
         true = alt.Chart(runs(relevance, panels=len(masks), columns=columns, unit=unit))
@@ -178,82 +181,6 @@ def heatmap(
         layers.append(line.encode(x=x, x2="stop:Q", y=alt.Y("row:N", bandPosition=0.94)))
     return (
         alt.LayerChart(layer=layers)
-        .add_params(*_texts(list(masks), features))
+        .add_params(*text_parameters(list(masks), features))
         .properties(width=columns, height=ROW * row_count(len(masks), count))
     )
-
-
-def _image(chart: alt.Chart, *, height: int) -> alt.Chart:
-    drawn: alt.Chart = chart.mark_image(
-        align="left",
-        baseline="top",
-        aspect=False,
-        smooth=False,
-        width=alt.ExprRef("width"),
-        height=height,
-    )
-    return drawn
-
-
-def painted(
-    panels: Sequence[str], features: Sequence[str], *, size: int, truth: bool
-) -> alt.LayerChart:
-    """The frame of the page's heatmap, whose pictures the page's script paints.
-
-    The parameters `picture` (all panels) and `truth` (one panel's underlines) hold images, `lo` and
-    `hi` the visible range of positions.
-
-    >>> type(painted(["Consensus"], ["a", "b"], size=9, truth=True)).__name__
-    'LayerChart'
-    """
-    count = len(features)
-    height = ROW * row_count(len(panels), count)
-    domain = [alt.ExprRef("lo"), alt.ExprRef("hi")]
-    x = alt.X(
-        "start:Q",
-        title=None,
-        scale=alt.Scale(domain=domain, nice=False, zero=False),
-        axis=alt.Axis(format=",d", tickMinStep=1, labelFlush=True, labelSeparation=10),
-    )
-    y = _y(len(panels), features)
-    rows = [row_name(k, -1, count) for k in range(len(panels))]
-    frame = alt.Chart(pd.DataFrame({"row": rows, "start": 0}))
-    whole = _image(alt.Chart(pd.DataFrame({"start": [0]})), height=height)
-    layers = [
-        whole.encode(x=alt.value(0), y=alt.value(0), url=alt.value(alt.ExprRef("picture"))),
-        frame.mark_point(opacity=0, size=0, aria=False, clip=True).encode(x=x, y=y),
-        _titles(panels, count),
-    ]
-    if truth:
-        under = _image(frame, height=ROW * (count + 1))
-        url = alt.value(alt.ExprRef("truth"))
-        layers.append(under.encode(x=alt.value(0), y=alt.Y("row:N", bandPosition=0), url=url))
-    names = {"picture": None, "truth": None, "lo": 0, "hi": max(size, 1)}
-    parameters = [alt.param(name=name, value=value) for name, value in names.items()]
-    return (
-        alt.LayerChart(layer=layers)
-        .add_params(*parameters, *_texts(panels, features))
-        .properties(width=COLUMNS, height=height)
-    )
-
-
-def strip(position: npt.ArrayLike, key: npt.ArrayLike, *, size: int, label: int) -> alt.LayerChart:
-    """The sort key along the observations; a brush (`zoom`) chooses what the heatmap shows.
-
-    `label` is the room in pixels of the heatmap's labels.
-
-    >>> type(strip([0, 1], [-1.0, 2.0], size=2, label=40)).__name__
-    'LayerChart'
-    """
-    data = pd.DataFrame({"position": position, "key": key}).dropna()
-    mark = alt.BrushConfig(fill=theme.ACCENT, fillOpacity=0.18, stroke=theme.ACCENT)
-    zoom = alt.selection_interval(name="zoom", encodings=["x"], mark=mark)
-    extent = alt.Axis(title=None, tickCount=3, domain=False, ticks=False, labelPadding=6)
-    extent.minExtent = extent.maxExtent = label
-    base = alt.Chart(data).encode(
-        x=alt.X("position:Q", scale=alt.Scale(domain=[0, max(size, 1)], nice=False), axis=None),
-        y=alt.Y("key:Q", axis=extent),
-    )
-    area = base.mark_area(color=theme.ACCENT, opacity=0.18, aria=False).add_params(zoom)
-    line = base.mark_line(color=theme.ACCENT, strokeWidth=1.2, aria=False)
-    return alt.LayerChart(layer=[area, line]).properties(height=38)

@@ -9,15 +9,16 @@ import pandas as pd
 
 from tabnet.report import theme
 
-POINTS = 200  # of a curve
+POINTS = 100  # of a curve
 BINS = 20  # of a histogram
 GROUPS = 10  # of the calibration
+FIFTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]  # ticks of an axis
 
 Floats = npt.NDArray[np.floating]
 
 
 def roc_table(label: Floats, probability: Floats) -> pd.DataFrame:
-    """The ROC curve, `fpr` and `tpr`, thinned to 200 points evenly spaced along it.
+    """The ROC curve, `fpr` and `tpr`, thinned to 100 points evenly spaced along it.
 
     Rows of unknown label (NaN) are left out; without both labels there is no curve.
 
@@ -53,8 +54,9 @@ def roc(curve: pd.DataFrame) -> alt.LayerChart:
     >>> type(roc(curve)).__name__
     'LayerChart'
     """
-    x = alt.X("fpr:Q", title="false positive rate", scale=alt.Scale(domain=[0, 1]))
-    y = alt.Y("tpr:Q", title="true positive rate", scale=alt.Scale(domain=[0, 1]))
+    axis = alt.Axis(values=FIFTHS)
+    x = alt.X("fpr:Q", title="false positive rate", scale=alt.Scale(domain=[0, 1]), axis=axis)
+    y = alt.Y("tpr:Q", title="true positive rate", scale=alt.Scale(domain=[0, 1]), axis=axis)
     tooltip = [alt.Tooltip("fpr:Q", format=".3f"), alt.Tooltip("tpr:Q", format=".3f")]
     line = alt.Chart(curve).mark_line(color=theme.ACCENT, strokeWidth=2, order=False)
     dots = alt.Chart(curve).mark_point(size=60, opacity=0, aria=False)
@@ -104,10 +106,11 @@ def calibration(table: pd.DataFrame) -> alt.LayerChart:
     >>> type(calibration(table)).__name__
     'LayerChart'
     """
-    x = alt.X("predicted:Q", title="predicted P(yes)", scale=alt.Scale(domain=[0, 1]))
+    scale, axis = alt.Scale(domain=[0, 1]), alt.Axis(values=FIFTHS)
+    x = alt.X("predicted:Q", title="predicted P(yes)", scale=scale, axis=axis)
 
     def y(field: str) -> alt.Y:
-        return alt.Y(field, title="observed share of yes", scale=alt.Scale(domain=[0, 1]))
+        return alt.Y(field, title="observed share of yes", scale=scale, axis=axis)
 
     tooltip = [
         alt.Tooltip("rows:Q", format=","),
@@ -131,8 +134,15 @@ def histogram(values: Floats, *, bins: int = BINS) -> pd.DataFrame:
     >>> histogram(np.array([0.1, 0.9, 1.0]), bins=2)["rows"].tolist()
     [1, 2]
     """
-    counts, cuts = np.histogram(values[~np.isnan(values)], bins=bins, range=(0.0, 1.0))
+    known = values[~np.isnan(values)].astype(np.float64)
+    counts, cuts = np.histogram(known, bins=bins, range=(0.0, 1.0))
     return pd.DataFrame({"low": cuts[:-1].round(4), "high": cuts[1:].round(4), "rows": counts})
+
+
+def binned(title: str) -> alt.X:
+    """The x axis of a histogram of [0, 1]."""
+    axis = alt.Axis(values=FIFTHS, title=title)
+    return alt.X("low:Q", bin="binned", scale=alt.Scale(domain=[0, 1]), axis=axis)
 
 
 def spread_table(label: Floats, probability: Floats) -> pd.DataFrame:
@@ -166,7 +176,7 @@ def spread(table: pd.DataFrame) -> alt.LayerChart:
     ]
     bars = alt.Chart(data).mark_bar(binSpacing=1)
     layer = bars.encode(
-        x=alt.X("low:Q", bin="binned", title="predicted P(yes)", scale=alt.Scale(domain=[0, 1])),
+        x=binned("predicted P(yes)"),
         x2="high:Q",
         y=alt.Y("_drawn:Q", title="rows: yes above, others below", stack=None, axis=rows),
         color=alt.Color("label:N", scale=scale, legend=alt.Legend(orient="top", title=None)),

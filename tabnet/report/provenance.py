@@ -11,6 +11,7 @@ from pathlib import Path
 
 import vl_convert
 
+from tabnet import tables
 from tabnet.report.explanation import Explanation
 
 LIBRARIES = ("altair", "vl-convert-python", "numpy", "pandas", "pyarrow", "Jinja2")
@@ -26,10 +27,14 @@ def sha256(path: Path) -> str:
 
 
 def files(paths: Iterable[Path]) -> Rows:
-    """Each file's name and SHA-256, sorted by name."""
+    """Each Parquet file's name, number of rows and SHA-256, sorted by name."""
     known = sorted(paths, key=lambda path: path.name)
     with ThreadPoolExecutor() as pool:
-        return list(zip([path.name for path in known], pool.map(sha256, known), strict=True))
+        digests = list(pool.map(sha256, known))
+    return [
+        (path.name, f"{tables.rows(path):,} rows, {digest}")
+        for path, digest in zip(known, digests, strict=True)
+    ]
 
 
 def libraries() -> Rows:
@@ -61,7 +66,7 @@ def of_folder(explanation: Explanation) -> Blocks:
     known = sorted(explanation.folder.glob("*.parquet"))
     known += [path for path in (explanation.values, explanation.relevance) if path is not None]
     return [
-        {"title": "Files and their SHA-256", "rows": files(known)},
+        {"title": "Files: rows, SHA-256", "rows": files(known)},
         {"title": "Libraries", "rows": libraries()},
     ]
 

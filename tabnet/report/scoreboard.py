@@ -71,9 +71,9 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
         low=(data["mean"] - data["std"]).round(4), high=(data["mean"] + data["std"]).round(4)
     )
     kept = [name for name in NAMES.values() if name in set(data["score"])]
-    labels = alt.Axis(title=None, ticks=False, domain=False, labelLimit=220, labelPadding=8)
+    y = alt.Y("score:N", sort=kept, axis=None, scale=alt.Scale(domain=kept, paddingInner=0.45))
     base = alt.Chart(data).encode(
-        y=alt.Y("score:N", sort=kept, axis=labels, scale=alt.Scale(domain=kept)),
+        y=y,
         yOffset=alt.YOffset("dataset:N", sort=names, scale=alt.Scale(domain=names)),
         color=_by_name(alt.Color, names, [theme.ACCENT, theme.SECOND, theme.INK, theme.SOFT]),
         tooltip=[
@@ -94,8 +94,13 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     filled = base.mark_point(size=70, filled=True, opacity=1).encode(
         x=x("consensus:Q"), shape=shape
     )
-    height = max(1, len(kept)) * (14 + 12 * max(1, len(names)))
-    return alt.LayerChart(layer=[rule, ring, filled]).properties(height=height)
+    # Above its dots a name has room, however narrow the page.
+    above = alt.Chart(pd.DataFrame({"score": kept})).mark_text(align="left", baseline="bottom")
+    text = above.encode(
+        x=alt.value(0), y=alt.Y("score:N", sort=kept, axis=None, bandPosition=0), text="score:N"
+    )
+    height = max(1, len(kept)) * (20 + 12 * max(1, len(names)))
+    return alt.LayerChart(layer=[text, rule, ring, filled]).properties(width=440, height=height)
 
 
 def _by_name(channel: Any, names: Sequence[str], values: Sequence[str]) -> Any:

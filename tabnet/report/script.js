@@ -11,10 +11,16 @@ const UNDERLINE = 8; // picture rows to a feature's row in the picture of underl
 
 // ---------------------------------------------------------------- what the page holds
 
+function fromBase64(text) {
+  if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);
+  const decoded = atob(text);
+  const bytes = new Uint8Array(decoded.length);
+  for (let i = 0; i < decoded.length; i++) bytes[i] = decoded.charCodeAt(i);
+  return bytes;
+}
+
 async function inflate(id) {
-  const text = atob(element(id).textContent);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  const bytes = fromBase64(element(id).textContent);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Response(stream).arrayBuffer();
 }
@@ -32,9 +38,10 @@ function unshuffled(buffer, { offset, length, type }) {
   return new TYPES[type](bytes.buffer);
 }
 
-const [library, packed] = await Promise.all([inflate("library"), inflate("arrays")]);
-new Function(new TextDecoder().decode(library))();
+const inflating = inflate("arrays"); // goes on while the library is compiled
+new Function(new TextDecoder().decode(await inflate("library")))();
 const vega = window.vega;
+const packed = await inflating;
 const arrays = {};
 for (const [name, section] of Object.entries(facts.arrays)) {
   arrays[name] = unshuffled(packed, section);
@@ -243,7 +250,9 @@ const views = {};
 /** A view of a specification in the element of its name, not yet run. */
 function viewOf(name, spec) {
   const view = new vega.View(vega.parse(spec), { renderer: "svg", hover: true });
-  view.tooltip(showTip).initialize(element(name));
+  const mount = document.createElement("div"); // Vega sets the role and the label of its element
+  element(name).replaceChildren(mount);
+  view.tooltip(showTip).initialize(mount);
   views[name]?.finalize();
   return (views[name] = view);
 }
@@ -672,6 +681,9 @@ async function drawStrip() {
     else zoom(0, extent);
   });
   await strip.runAsync();
+  for (const mark of element("strip").querySelectorAll("[class*=zoom_brush]")) {
+    mark.setAttribute("aria-hidden", "true");
+  }
 }
 
 // ---------------------------------------------------------------- saving
@@ -730,7 +742,8 @@ function heatTable() {
     const place = from === rows ? [arrays["row"][column] + 1] : [edges[c] + 1, edges[c + 1]];
     for (let f = 0; f < D; f++) {
       const i = f * from.count + column;
-      const value = from === rows && arrays["values"] ? arrays["values"][i] : "";
+      const value =
+        from === rows && arrays["values"] ? Number(arrays["values"][i].toPrecision(5)) : "";
       const truth = from.truth ? from.truth[i] / facts.truth_levels : "";
       const cells = masks.map(({ values, scale }) => Number((scale * values[i]).toFixed(5)));
       result.push([...place, facts.features[f], value, truth, ...cells]);
@@ -774,14 +787,17 @@ listen(element("heat"));
 showDetail();
 showRange();
 await redraw();
-heat.addSignalListener("width", () => redraw());
+addEventListener("resize", async () => {
+  await heat.runAsync(); // Vega measures its place anew
+  redraw();
+});
 await drawStrip();
 document.documentElement.dataset.state = "interactive";
 performance.mark("interactive");
 
 for (const name of Object.keys(specs)) {
   if (name in views) continue;
-  await new Promise((next) => setTimeout(next)); // lets the page answer in between
+  await (window.scheduler?.yield?.() ?? new Promise(setTimeout)); // the page answers in between
   await viewOf(name, specs[name]).runAsync();
 }
 if (element("log")) element("log").onchange = (event) => drawTraining(event.target.checked);

@@ -45,6 +45,24 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def named(name: str) -> str:
+    """A name in a sentence, whose writing direction ends with it.
+
+    >>> named("V01"), named(""), named("\u202eabc") == "\u2068\u202eabc\u2069"
+    ('V01', '“”', True)
+    """
+    return (name or "“”") if name.isascii() else f"\u2068{name}\u2069"
+
+
+def order_name(sort_by: str) -> str:
+    """What a reader calls an order.
+
+    >>> order_name("row"), order_name("V10")
+    ('the file', 'V10')
+    """
+    return "the file" if sort_by == "row" else named(sort_by)
+
+
 def size(explanation: Explanation) -> str:
     """How much was explained."""
     parts = [
@@ -94,8 +112,8 @@ def _group(features: Sequence[str], group: Group) -> str:
         return f"On {group.label} ({count(group.rows, 'row')}), the consensus is all zero."
     best = np.argsort(-share, kind="stable")
     enough = int(np.searchsorted(np.cumsum(share[best]) / share.sum(), 0.9)) + 1
-    top = [f"{features[j]} ({percent(share[j])})" for j in best[: min(enough, 6)]]
-    where = "Over all rows" if group.label == "all rows" else f"Where {group.label}"
+    top = [f"{named(features[j])} ({percent(share[j])})" for j in best[: min(enough, 6)]]
+    where = "Over all rows" if group.label == "all rows" else f"Where {named(group.label)}"
     text = f"{where} ({group.rows:,}), the consensus looks mostly at {listed(top)}"
     if group.relevant is None:
         return f"{text}."
@@ -118,13 +136,15 @@ def importance(table: pd.DataFrame) -> list[str]:
         else:
             said.append(f"Of the {which} of highest importance, {found} are truly relevant.")
     first = ranked.iloc[0]
-    said.append(f"{first['feature']} leads with {percent(first['consensus'])} of the consensus.")
+    said.append(
+        f"{named(first['feature'])} leads with {percent(first['consensus'])} of the consensus."
+    )
     seeds = seed_columns(table)
     if len(seeds) > 1:
         spread = table[seeds].max(axis=1) - table[seeds].min(axis=1)
         widest = table.iloc[int(spread.to_numpy().argmax())]
         low, high = percent(widest[seeds].min()), percent(widest[seeds].max())
-        said.append(f"Seeds differ most on {widest['feature']}: from {low} to {high}.")
+        said.append(f"Seeds differ most on {named(str(widest['feature']))}: from {low} to {high}.")
     return said
 
 
@@ -169,7 +189,9 @@ def by_group(groups: Sequence[Group]) -> list[str]:
             continue
         pairs = zip(group.share, group.relevant, strict=True)
         true = sum(share for share, relevant in pairs if relevant)
-        said.append(f"{group.label}: {percent(true / total)} on truly relevant features (framed).")
+        said.append(
+            f"{named(group.label)}: {percent(true / total)} on truly relevant features (framed)."
+        )
     return said
 
 

@@ -8,7 +8,7 @@ other orders, the other seeds and single observations.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -94,64 +94,68 @@ def collect(explanation: Explanation, *, sort_by: str, features: tuple[int, ...]
     reader = _Reader(
         order,
         rows=order[position],
+        width=len(explanation.features),
         features=features,
         bins=0 if exact else min(explanation.rows, BINNED_CELLS // (width * len(drawn))),
     )
-    for panel in drawn:
-        reader.read(panel, explanation.masks(panel), binned=not exact)
-    for panel in others:
-        reader.read(panel, explanation.masks(panel), binned=False)
-    values = _Reader(order, rows=order[position], features=features, bins=0)
-    values.read("values", explanation.feature_values(), binned=False)
-    truth = _Reader(order, rows=order[position], features=features, bins=reader.bins)
-    truth.read("truth", explanation.truths(), binned=not exact)
+    for panel in [*drawn, *others]:
+        reader.read(panel, explanation.masks(panel), binned=panel in drawn)
+    reader.read("values", explanation.feature_values(), binned=False)
     known = explanation.relevance is not None
+    if known:
+        reader.read("truth", explanation.truths(), binned=True)
     return Store(
         features=features,
         row=order[position],
         position=position,
         key=key[order[position]],
-        values=None if explanation.values is None else values.rows["values"],
-        truth=truth.rows["truth"] > 0 if known else None,
-        masks=reader.rows,
+        values=None if explanation.values is None else reader.rows["values"],
+        truth=reader.rows["truth"] > 0 if known else None,
+        masks={panel: reader.rows[panel] for panel in [*drawn, *others]},
         predictions=_select(explanation.predictions, order[position]),
         by_seed=_by_seed(explanation, order[position]),
-        bins=None
-        if exact
-        else Bins(
-            edges=pooling.edges(len(order), reader.bins),
-            key=_means(key[order], reader.bins),
-            peak=reader.peak,
-            mean=reader.mean,
-            truth=truth.mean["truth"] if known else None,
-        ),
+        bins=None if exact else reader.collected(drawn, key=_means(key[order], reader.bins)),
     )
 
 
 class _Reader:
     """Reads matrices in one pass each: chosen rows, and reductions over the bins of all rows."""
 
-    def __init__(self, order: Ints, *, rows: Ints, features: tuple[int, ...], bins: int) -> None:
+    def __init__(
+        self, order: Ints, *, rows: Ints, width: int, features: tuple[int, ...], bins: int
+    ) -> None:
         self.bins = bins
         self.rows: dict[str, Floats] = {}
         self.peak: dict[str, Floats] = {}
         self.mean: dict[str, Floats] = {}
+        self._total = len(order)
+        self._width = width
         self._features = list(features)
         self._bin_of_row = pooling.bin_of_row(order, bins) if bins else None
         self._picked = np.sort(rows)
         self._back = np.searchsorted(self._picked, rows)
 
-    def read(self, name: str, batches: Iterable[npt.NDArray[np.generic]], *, binned: bool) -> None:
-        width = len(self._features)
-        pick = pooling.Pick(self._picked, width)
-        drawn = (batch[:, self._features].astype(np.float32) for batch in batches)
+    def read(self, name: str, batches: Iterable[pooling.Array], *, binned: bool) -> None:
+        # Features are chosen last: to copy them out of each batch takes longer than to reduce all.
+        pick = pooling.Pick(self._picked, self._width)
         if binned and self._bin_of_row is not None:
-            pool = pooling.Pool(self._bin_of_row, bins=self.bins, width=width)
-            pooling.scan(drawn, pick, pool)
-            self.peak[name], self.mean[name] = pool.peak, pool.mean.astype(np.float32)
+            pool = pooling.Pool(self._bin_of_row, bins=self.bins, width=self._width)
+            pooling.scan(batches, pick, pool)
+            self.peak[name] = pool.peak[:, self._features]
+            self.mean[name] = pool.mean[:, self._features].astype(np.float32)
         else:
-            pooling.scan(drawn, pick)
-        self.rows[name] = pick.values[self._back]
+            pooling.scan(batches, pick)
+        self.rows[name] = pick.values[self._back][:, self._features]
+
+    def collected(self, panels: Sequence[str], *, key: npt.NDArray[np.float64]) -> Bins:
+        """The reductions of what was read."""
+        return Bins(
+            edges=pooling.edges(self._total, self.bins),
+            key=key,
+            peak={panel: self.peak[panel] for panel in panels},
+            mean={panel: self.mean[panel] for panel in panels},
+            truth=self.mean.get("truth"),
+        )
 
 
 def _means(key: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64]:
@@ -174,7 +178,7 @@ def _by_seed(explanation: Explanation, rows: Ints) -> Floats | None:
     if explanation.predictions is None:
         return None
     seeds = tuple(range(len(explanation.seeds)))
-    reader = _Reader(rows, rows=rows, features=seeds, bins=0)
+    reader = _Reader(rows, rows=rows, width=len(seeds), features=seeds, bins=0)
     reader.read("by_seed", explanation.seed_probabilities(), binned=False)
     return reader.rows["by_seed"]
 

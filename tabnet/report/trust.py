@@ -11,7 +11,7 @@ import pandas as pd
 
 from tabnet.report import theme
 from tabnet.report.groups import Group
-from tabnet.report.predictions import histogram
+from tabnet.report.predictions import binned, histogram
 
 BINS = 40
 
@@ -23,7 +23,7 @@ def agreement(values: npt.NDArray[np.floating]) -> alt.LayerChart:
     'LayerChart'
     """
     table = histogram(values, bins=BINS)
-    x = alt.X("low:Q", bin="binned", title="agreement of seeds", scale=alt.Scale(domain=[0, 1]))
+    x = binned("agreement of seeds")
     tooltip = [
         alt.Tooltip("low:Q", title="agreement from", format=".3f"),
         alt.Tooltip("high:Q", title="to", format=".3f"),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tabnet import tables
 
@@ -144,5 +145,16 @@ def _numbers(
     scores |= {"rma": 0.97, "rra": 0.98, "tpr": 0.995, "fdr": 0.08}
     scores |= {"mask_auroc": 0.99, "mask_average_precision": 0.97}
     spread = {name: {"mean": 0.97 * value, "std": 0.01} for name, value in scores.items()}
-    text = json.dumps({"consensus": scores, "seeds": spread, "agreement": 0.87})
+    text = json.dumps({"syn4": {"consensus": scores, "seeds": spread, "agreement": 0.87}})
     (reports / "metrics.json").write_text(text)
+
+
+def read(root: Path, name: str) -> npt.NDArray[np.float32]:
+    """A mask, read without the code under test."""
+    table = pq.read_table(root / f"data/syn4/explanation/{name}.parquet")
+    return np.column_stack([column.to_numpy() for column in table.columns])
+
+
+def by_v10(root: Path) -> npt.NDArray[np.intp]:
+    values = pq.read_table(root / "data/syn4/test.parquet")["V10"].to_numpy()
+    return np.argsort(values, kind="stable")

@@ -1,0 +1,146 @@
+"""What the page answers to pointer, keys and controls."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from tests.report.browser import Opened
+from tests.report.example import read
+
+ORDERS = ["row", "label", "prediction", "agreement", "feature:2", "feature:9"]
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_orders_put_the_rows_in_order(opened: Opened, root: Path, order: str) -> None:
+    folder = root / "data/syn4/explanation"
+    table = pq.read_table(folder / "predictions.parquet").to_pandas()
+    values = pq.read_table(root / "data/syn4/test.parquet").to_pandas()
+    keys = {
+        "row": np.arange(5000),
+        "label": table["label"] == "yes",
+        "prediction": table["probability"],
+        "agreement": table["agreement"],
+        "feature:2": values["V03"],
+        "feature:9": values["V10"],
+    }
+    if order != "feature:9":
+        opened.choose("order", order)
+    expected = np.argsort(np.asarray(keys[order]), kind="stable")
+    opened.page.focus("#heat")
+    shown = []
+    for key in ("Home", "End"):
+        opened.page.keyboard.press("ArrowRight")
+        opened.page.keyboard.press(key)
+        shown.append(opened.page.inner_text("#detail h3"))
+    assert shown == [f"Observation {expected[i] + 1:,}" for i in (0, -1)]
+    if order != "feature:9":
+        opened.choose("order", "feature:9")
+
+
+def test_the_detail_is_what_the_files_say(opened: Opened, root: Path) -> None:
+    box = opened.plot()
+    opened.page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 30)
+    heading = opened.page.inner_text("#detail h3")
+    row = int(re.sub(r"\D", "", heading)) - 1
+    cells = opened.page.eval_on_selector_all(
+        "#detail tbody tr", "rows => rows.map(r => [...r.cells].map(c => c.textContent))"
+    )
+    values = pq.read_table(root / "data/syn4/test.parquet").to_pandas().iloc[row]
+    names = ["consensus", "aggregate", "step_1", "step_2", "step_3"]
+    masks = [read(root, name)[row] for name in names]
+    for j, (feature, value, *shares) in enumerate(cells):
+        assert float(value) == pytest.approx(values[feature], abs=6e-4)
+        numbers = [0.0 if share == "·" else float(share) for share in shares]
+        assert numbers == pytest.approx([mask[j] for mask in masks], abs=0.0051)
+    table = pq.read_table(root / "data/syn4/explanation/predictions.parquet").to_pandas()
+    assert f"P(yes) {table['probability'][row]:.3f}" in opened.detail()
+    assert f"agreement {table['agreement'][row]:.3f}" in opened.detail()
+    assert f"2: {table['probability_seed_2'][row]:.2f}" in opened.detail()
+
+
+def test_another_seed_shows_its_aggregate(opened: Opened, root: Path) -> None:
+    opened.choose("seed", "3")
+    box = opened.plot()
+    opened.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 30)
+    row = int(re.sub(r"\D", "", opened.page.inner_text("#detail h3"))) - 1
+    shown = opened.page.eval_on_selector_all(
+        "#detail tbody tr", "rows => rows.map(r => r.cells[3].textContent)"
+    )
+    numbers = [0.0 if share == "·" else float(share) for share in shown]
+    assert numbers == pytest.approx(read(root, "aggregate_seed_3")[row], abs=0.0053)
+    titles = opened.page.text_content("#heat svg") or ""
+    assert "Aggregate of seed 3" in titles
+    assert "Step 1 of seed 1" in titles
+    opened.choose("seed", "1")
+
+
+def test_keys_zoom_and_move(opened: Opened) -> None:
+    opened.page.focus("#heat")
+    for key in ("Home", "ArrowRight", "ArrowDown"):
+        opened.page.keyboard.press(key)
+    assert opened.page.inner_text("#status").startswith("Observation")
+    for _ in range(12):
+        opened.redrawn("heat.dispatchEvent(new KeyboardEvent('keydown', {key: '+'}))")
+    assert re.match(r"\d+ to \d+ of 5,000", opened.state()["range"])
+    first, last = map(int, re.findall(r"\d+", opened.state()["range"])[:2])
+    assert last - first + 1 == 8  # single observations
+    opened.redrawn("heat.dispatchEvent(new KeyboardEvent('keydown', {key: '0'}))")
+    assert opened.state()["range"] == "5,000 observations"
+    assert opened.state()["whole"]
+
+
+def test_wheel_drag_and_brush_zoom(opened: Opened) -> None:
+    page, box = opened.page, opened.plot()
+    middle = (box["x"] + box["width"] / 2, box["y"] + 50)
+    page.mouse.move(*middle)
+    page.evaluate("document.activeElement.blur()")
+    before = page.evaluate("scrollY")
+    page.mouse.wheel(0, 60)
+    page.wait_for_function(f"scrollY > {before}")  # without focus the page scrolls
+    page.evaluate("scrollTo(0, 0)")
+    page.focus("#heat")
+    page.mouse.move(*middle)
+    page.mouse.wheel(0, -300)
+    page.wait_for_function("!document.getElementById('whole').hidden")
+    opened.redrawn("document.getElementById('whole').click()")
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0] + 100, middle[1], steps=4)
+    page.mouse.up()
+    page.wait_for_function("!document.getElementById('whole').hidden")
+    opened.redrawn("document.getElementById('whole').click()")
+    page.locator("#strip svg").scroll_into_view_if_needed()
+    strip = page.locator("#strip svg").bounding_box()
+    assert strip is not None
+    y = strip["y"] + strip["height"] / 2
+    page.mouse.move(strip["x"] + 300, y)
+    page.mouse.down()
+    page.mouse.move(strip["x"] + 400, y, steps=4)
+    page.mouse.up()
+    page.wait_for_function("!document.getElementById('whole').hidden")
+    opened.redrawn("document.getElementById('whole').click()")
+    assert opened.state()["range"] == "5,000 observations"
+
+
+def test_rows_of_lowest_agreement_are_one_click_away(opened: Opened, root: Path) -> None:
+    opened.redrawn("document.querySelector('.lowest').click()")
+    assert opened.state()["order"] == "agreement"
+    assert opened.state()["range"].startswith("1 to 50 of")
+    opened.page.keyboard.press("ArrowRight")
+    table = pq.read_table(root / "data/syn4/explanation/predictions.parquet").to_pandas()
+    assert f"agreement {table['agreement'].min():.3f}" in opened.detail()
+    opened.choose("order", "feature:9")
+
+
+def test_a_click_holds_an_observation(opened: Opened) -> None:
+    page, box = opened.page, opened.plot()
+    page.mouse.click(box["x"] + 200, box["y"] + 40)
+    held = opened.detail()
+    page.mouse.move(box["x"] + 400, box["y"] + 80)
+    assert opened.detail() == held
+    page.keyboard.press("Escape")
+    page.mouse.move(box["x"] + 420, box["y"] + 80)
+    assert opened.detail() != held

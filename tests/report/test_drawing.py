@@ -1,0 +1,145 @@
+"""What the page draws, held against the files that it was drawn from."""
+
+import re
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser
+
+from tabnet.report import images
+from tests.report.browser import Bytes, Opened, decoded
+from tests.report.example import by_v10, read
+
+WIDTHS = (360, 768, 1280, 2560)
+
+
+@pytest.fixture(scope="module")
+def viridis() -> Bytes:
+    """256 colours as Vega-Lite draws them, from a chart of its own (256 x 3)."""
+    data = pd.DataFrame({"i": range(256), "v": np.arange(256) / 255})
+    colour = alt.Color("v:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), legend=None)
+    chart = alt.Chart(data).mark_rect().encode(x="i:O", color=colour)
+    found = re.findall(r'<path aria-label="i: (\d+);[^>]*fill="([^"]+)"', images.svg(chart))
+    assert len(found) == 256
+    colours = [[int(part) for part in re.findall(r"\d+", text)] for _, text in found]
+    if any(text.startswith("#") for _, text in found):
+        colours = [[int(text[k : k + 2], 16) for k in (1, 3, 5)] for _, text in found]
+    return np.array(colours, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("scale", [1, 2])
+@pytest.mark.parametrize("how", ["max", "mean"])
+def test_each_pixel_has_the_colour_of_its_pooled_value(
+    browser: Browser, root: Path, viridis: Bytes, scale: int, how: str
+) -> None:
+    opened = Opened(
+        browser,
+        (root / "report.html").as_uri(),
+        device_scale_factor=scale,
+        viewport={"width": 1280, "height": 1500},
+    )
+    opened.choose("how", how)
+    box = opened.plot()
+    corner = {"x": int(box["x"]) - 1, "y": int(box["y"]) - 1}
+    clip: Any = {**corner, "width": int(box["width"]) + 3, "height": int(box["height"]) + 3}
+    pixels = decoded(opened.page, opened.page.screenshot(clip=clip))
+    opened.close()
+    left, width = round((box["x"] - clip["x"]) * scale), round(box["width"] * scale)
+    order, row = by_v10(root), box["height"] / 59
+    wrong = lost = total = 0
+    for k, name in enumerate(["consensus", "aggregate", "step_1", "step_2", "step_3"]):
+        mask = read(root, name)[order]
+        most = np.quantile(mask, 0.995)
+        cut = np.floor(np.arange(width + 1) * len(mask) / width + 1e-6).astype(int)
+        for feature in range(10):
+            column = mask[:, feature].astype(np.float64)
+            if how == "max":
+                pooled = np.maximum.reduceat(column, cut[:-1])
+            else:
+                pooled = np.add.reduceat(column, cut[:-1]) / np.diff(cut)
+            shade = np.rint(np.minimum(pooled / most, 1) * 255).astype(int)
+            y = int((box["y"] - clip["y"] + (k * 12 + 1 + feature + 0.4) * row) * scale)
+            seen = pixels[y, left : left + width].astype(int)
+            off = np.abs(seen - viridis[shade].astype(int)).max(axis=1) > 2
+            wrong, total = wrong + off.sum(), total + width
+            outlying = (pooled / most > 0.3) & (np.median(pooled) == 0)
+            lost += (off & outlying).sum()
+    assert wrong / total <= 0.005
+    assert lost == 0
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_figure_is_drawn_and_nothing_is_said(
+    browser: Browser, root: Path, width: int, scheme: str
+) -> None:
+    opened = Opened(
+        browser,
+        (root / "report.html").as_uri(),
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,
+    )
+    overflow = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    sizes = opened.page.eval_on_selector_all(
+        ".view svg", "all => all.map(svg => [svg.clientWidth, svg.clientHeight])"
+    )
+    opened.close()
+    assert opened.said == []
+    assert opened.foreign() == []
+    assert overflow <= 0
+    assert len(sizes) == 10
+    assert all(w > 150 and h > 20 for w, h in sizes)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_violation(browser: Browser, root: Path, scheme: str) -> None:
+    # The policy would forbid axe's own script.
+    opened = Opened(browser, (root / "report.html").as_uri(), color_scheme=scheme, bypass_csp=True)
+    opened.page.focus("#heat")
+    opened.page.keyboard.press("ArrowRight")
+    found = Axe().run(opened.page).response["violations"]
+    opened.close()
+    assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
+def test_no_frame_is_blank_while_the_clip_moves(opened: Opened) -> None:
+    page = opened.page
+    frames: list[str] = []
+    session = page.context.new_cdp_session(page)
+
+    def keep(event: dict[str, Any]) -> None:
+        frames.append(event["data"])
+        session.send("Page.screencastFrameAck", {"sessionId": event["sessionId"]})
+
+    session.on("Page.screencastFrame", keep)
+    page.evaluate("scrollTo(0, 0)")
+    page.mouse.move(2, 2)
+    session.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1, "maxWidth": 640})
+    for step in range(12):
+        opened.choose("clip-aggregate", f"{0.9 + 0.008 * step:.3f}")
+        page.wait_for_timeout(20)
+    session.send("Page.stopScreencast")
+    session.detach()
+    box, scale = opened.plot(), 640 / 1280
+    x = int(scale * (box["x"] + box["width"] / 2))
+    y = int(scale * (box["y"] + 0.1 * box["height"]))
+    assert len(frames) > 5
+    for frame in frames:
+        around = decoded(page, b64decode(frame))[y - 10 : y + 10, x - 20 : x + 20]
+        assert around.min() < 90, "the heatmap was blank"
+    opened.choose("clip-aggregate", "0.995")
+
+
+def test_it_prints(browser: Browser, root: Path, tmp_path: Path) -> None:
+    opened = Opened(browser, (root / "report.html").as_uri(), color_scheme="dark")
+    opened.page.emulate_media(media="print")
+    assert opened.page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
+    assert not opened.page.is_visible(".controls")
+    assert opened.page.pdf(format="A4", print_background=True).startswith(b"%PDF")
+    opened.close()

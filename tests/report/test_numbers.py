@@ -1,0 +1,197 @@
+"""Laws of what a report is computed from: orders, bins, packed arrays, groups, tables, texts."""
+
+import gzip
+import json
+import struct
+from base64 import b64decode
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import roc_auc_score
+
+from tabnet.report import groups, images, page, payload, pooling, predictions, sentences, store
+from tabnet.report.explanation import Explanation, open_folder
+from tests.report.example import write
+
+Floats = npt.NDArray[np.float64]
+KEYS = arrays(np.float64, st.integers(0, 30), elements=st.sampled_from([-1.0, 0.0, 2.5, np.nan]))
+SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 4))
+MASKS = arrays(np.float32, SHAPES, elements=st.floats(0, 1, width=32))
+
+
+def opened(root: Path, dataset: str = "syn4") -> Explanation:
+    data = root / "data" / dataset
+    return open_folder(
+        data / "explanation",
+        name=dataset,
+        values=data / "test.parquet",
+        relevance=data / "relevance.parquet",
+    )
+
+
+@given(KEYS)
+def test_an_order_is_a_stable_sort_with_missing_values_last(key: Floats) -> None:
+    expected = sorted(range(len(key)), key=lambda i: (np.isnan(key[i]), np.nan_to_num(key[i]), i))
+    assert pooling.order(key).tolist() == expected
+
+
+@given(MASKS, st.data())
+def test_a_pool_in_batches_is_the_pool_of_the_ordered_rows(
+    mask: Floats, data: st.DataObject
+) -> None:
+    rows, width = mask.shape
+    bins = data.draw(st.integers(1, rows))
+    order = np.array(data.draw(st.permutations(range(rows))))
+    pool = pooling.Pool(pooling.bin_of_row(order, bins), bins=bins, width=width)
+    size = data.draw(st.integers(1, rows))
+    pooling.scan((mask[i : i + size] for i in range(0, rows, size)), pool)
+    parts = [mask[order][a:b] for a, b in pairwise(pooling.edges(rows, bins))]
+    # The sizes of numpy's bins, though the larger ones may lie elsewhere.
+    assert sorted(map(len, parts)) == sorted(map(len, np.array_split(mask, bins)))
+    np.testing.assert_allclose(pool.peak, [part.max(axis=0) for part in parts], rtol=1e-6)
+    np.testing.assert_allclose(pool.mean, [part.mean(axis=0) for part in parts], atol=1e-6)
+    np.testing.assert_allclose(pooling.pool(mask[order], bins=bins), pool.peak, rtol=1e-6)
+
+
+@given(MASKS)
+def test_levels_are_within_half_a_level(mask: Floats) -> None:
+    levels = payload.levels(mask, 1.0, top=4095)
+    np.testing.assert_allclose(levels / 4095, mask, atol=0.5 / 4095 + 1e-12)
+
+
+@given(arrays(np.float32, st.integers(0, 20), elements=st.floats(width=32)))
+def test_rounded_floats_keep_16_bits_and_what_is_no_number(values: Floats) -> None:
+    result = payload.rounded(values)
+    normal = np.isfinite(values) & (np.abs(values) > 1e-37) & (np.abs(values) < 3e38)
+    np.testing.assert_allclose(result[normal], values[normal], rtol=2e-5)
+    np.testing.assert_array_equal(np.isnan(result), np.isnan(values))
+
+
+def test_packed_arrays_can_be_read_back() -> None:
+    numbers: dict[str, npt.NDArray[np.generic]] = {
+        "a": np.arange(5, dtype=np.uint16),
+        "b": np.array([1.5, -2.0], dtype=np.float32),
+    }
+    text, contents = payload.pack(numbers)
+    data = gzip.decompress(b64decode(text))
+    for name, array in numbers.items():
+        part = contents[name]
+        size = int(part["type"][1])
+        planes = np.frombuffer(data, np.uint8, part["length"] * size, part["offset"])
+        shuffled = planes.reshape(size, part["length"]).T
+        read = np.frombuffer(shuffled.tobytes(), dtype=array.dtype)
+        np.testing.assert_array_equal(read, array)
+    assert struct.unpack("<I", b64decode(text)[4:8]) == (0,)  # gzip's time stamp
+
+
+def test_all_rows_are_held_where_they_fit(tmp_path: Path) -> None:
+    explanation = opened(write(tmp_path, rows=200))
+    held = store.collect(explanation, sort_by="V10", features=tuple(range(10)))
+    assert held.bins is None
+    assert sorted(held.row) == list(range(200))
+    assert (np.diff(held.key) >= 0).all()
+    mask = np.concatenate(list(explanation.masks("consensus")))
+    np.testing.assert_array_equal(held.masks["consensus"], mask[held.row])
+
+
+def test_more_rows_are_held_as_bins_and_a_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, cells in {"CELLS": 1000, "SAMPLE_CELLS": 2800, "BINNED_CELLS": 1000}.items():
+        monkeypatch.setattr(store, name, cells)
+    explanation = opened(write(tmp_path, rows=3000))
+    held = store.collect(explanation, sort_by="V10", features=tuple(range(10)))
+    assert held.bins is not None
+    assert held.predictions is not None
+    assert explanation.predictions is not None
+    lowest = np.argsort(explanation.predictions.agreement, kind="stable")[: store.LOWEST]
+    assert set(lowest) <= set(held.row)
+    order = np.argsort(explanation.key("V10"), kind="stable")
+    mask = np.concatenate(list(explanation.masks("step_1")))[order]
+    expected = np.array([mask[a:b].max(axis=0) for a, b in pairwise(held.bins.edges)])
+    np.testing.assert_array_equal(held.bins.peak["step_1"], expected)
+    np.testing.assert_array_equal(held.masks["step_1"], mask[held.position])
+
+
+def test_groups_are_the_patterns_of_the_truth(tmp_path: Path) -> None:
+    explanation = opened(write(tmp_path, rows=400))
+    found = groups.groups(explanation, sort_by="V10")
+    assert {group.label for group in found} == {"V10 ≤ 0", "V10 > 0"}
+    key = explanation.key("V10")
+    mask = np.concatenate(list(explanation.masks("consensus")))
+    for group in found:
+        rows = key <= 0 if "≤" in group.label else key > 0
+        assert group.rows == rows.sum()
+        np.testing.assert_allclose(group.share, mask[rows].mean(axis=0), atol=1e-6)
+        relevant = [0, 1, 9] if ">" in group.label else [4, 5, 9]
+        assert group.relevant is not None
+        assert np.flatnonzero(group.relevant).tolist() == relevant
+
+
+@given(arrays(bool, st.tuples(st.integers(0, 30), st.integers(1, 70))))
+def test_equal_rows_have_equal_patterns(relevance: npt.NDArray[np.bool_]) -> None:
+    patterns = groups.Patterns(len(relevance))
+    pooling.scan([relevance[:7], relevance[7:]], patterns)
+    known = {number: row for row, number in patterns.found.items()}
+    assert [known[int(number)] for number in patterns.of_row] == [tuple(row) for row in relevance]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-9, 10))
+def test_the_roundest_number_lies_between(low: float, width: float) -> None:
+    high = low + width
+    if low < high:
+        assert low <= groups.roundest(low, high) < high
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.2, 0.7, 0.9])), min_size=2))
+def test_the_roc_curve_has_the_area_of_scikit_learn(pairs: list[tuple[bool, float]]) -> None:
+    label, score = (np.array(column, dtype=float) for column in zip(*pairs, strict=True))
+    curve = predictions.roc_table(label, score)
+    if 0 < label.sum() < len(label):
+        expected = roc_auc_score(label, score)
+        assert predictions.area(curve) == pytest.approx(expected, abs=1e-3)
+    else:
+        assert curve.empty
+
+
+def test_calibration_counts_every_row_once() -> None:
+    rng = np.random.default_rng(1)
+    score = rng.random(1000)
+    label = (rng.random(1000) < score).astype(float)
+    table = predictions.calibration_table(label, score)
+    assert table["rows"].sum() == 1000
+    assert ((table["low"] <= table["observed"]) & (table["observed"] <= table["high"])).all()
+    assert (
+        (table["predicted"] >= table["low"]) & (table["predicted"] <= table["high"])
+    ).mean() > 0.7
+
+
+def test_a_squeezed_picture_is_still_a_picture() -> None:
+    chart = predictions.roc(predictions.roc_table(np.array([0.0, 1.0]), np.array([0.1, 0.9])))
+    picture = images.png(chart)
+    assert picture[:8] == b"\x89PNG\r\n\x1a\n"
+    assert picture[-8:-4] == b"IEND"
+    assert images.squeezed(picture) == picture
+
+
+def test_sentences_do_not_claim_what_the_data_contradict() -> None:
+    wrong = {"feature": ["a", "b"], "relevant": [0.0, 1.0], "consensus": [0.9, 0.1]}
+    text = " ".join(sentences.importance(pd.DataFrame({**wrong, "seed_1": [0.9, 0.1]})))
+    assert "exactly" not in text
+    assert "0 are truly relevant" in text
+    right = {**wrong, "relevant": [1.0, 0.0]}
+    assert "exactly" in " ".join(sentences.importance(pd.DataFrame(right)))
+
+
+@given(st.text())
+def test_embedded_json_cannot_leave_its_script(text: str) -> None:
+    embedded = page.script_json({text: text})
+    assert not set("<>&\u2028\u2029") & set(embedded)
+    assert json.loads(embedded) == {text: text}

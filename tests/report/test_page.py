@@ -1,0 +1,260 @@
+"""The page as text: the same bytes each time, nothing from outside, names escaped, any input."""
+
+import os
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tabnet import tables
+from tabnet.report import __main__ as command
+from tabnet.report import explanation, figures, groups, images, report
+from tests.report.example import FEATURES, write
+
+HOSTILE = (
+    "</script><script>window.hacked=1</script>",
+    "<img src=x onerror=window.hacked=1>",
+    "\"'`",
+    "a.b[c]",
+    "x:y",
+    "back\\slash\\",
+    "right\u202eto left\u202c",
+    "😀 emoji",
+    "n" * 200,
+    "",
+    "<!--",
+    "{{ 7 * 7 }} {% raw %} </style>",
+    "=1+1,\r\nline",
+)
+
+
+def render(root: Path, *, dataset: str = "syn4", sort_by: str = "row") -> str:
+    """The report of an example, as the stage draws it."""
+    return report.html(drawn(root, dataset=dataset, sort_by=sort_by))
+
+
+def drawn(root: Path, *, dataset: str = "syn4", sort_by: str = "row") -> report.Report:
+    data = root / "data" / dataset
+    opened = explanation.open_folder(
+        data / "explanation",
+        name=dataset,
+        values=data / "test.parquet",
+        relevance=data / "relevance.parquet",
+    )
+    return report.collect(
+        opened,
+        explanation.numbers(root / "reports" / dataset),
+        sort_by=sort_by,
+        quantile={"aggregate": 0.995, "steps": 0.995},
+    )
+
+
+class Page(HTMLParser):
+    """The elements of a page, and the text outside of scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self._inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._inside = tag
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._inside not in ("script", "style"):
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return render(write(tmp_path_factory.mktemp("example")), sort_by="V10")
+
+
+def test_a_page_needs_nothing_from_outside(html: str) -> None:
+    for tag, attributes in Page(html).elements:
+        for name in ("src", "href", "action", "srcset", "data"):
+            assert (attributes.get(name) or "data:").startswith("data:"), (tag, attributes)
+    style = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)[0]
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_the_policy_allows_one_script_and_no_connection(html: str) -> None:
+    metas = [a for tag, a in Page(html).elements if tag == "meta" and "http-equiv" in a]
+    policy = str(metas[0]["content"])
+    assert policy.startswith("default-src 'none'")
+    assert "connect-src" not in policy
+    scripts = policy.partition("script-src ")[2].partition(";")[0]
+    assert re.fullmatch(r"'sha256-[\w+/]+=' 'unsafe-eval'", scripts)
+
+
+def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
+    text = Page(html).text
+    for phrase in (
+        "V10 ≤ 0",
+        "V10 > 0",
+        "exactly the truly relevant ones",
+        "500 test observations",
+    ):
+        assert phrase in text
+
+
+def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
+    one = drawn(write(tmp_path, rows=40), sort_by="V10")
+    below = figures.below(
+        one.explanation,
+        one.numbers,
+        importance=one.importance,
+        grouped=groups.groups(one.explanation, sort_by="V10"),
+        features=one.store.features,
+    )
+    every = [figures.heat(one.explanation, one.names), figures.strip(one.names, "V10"), *below]
+    assert len(every) == 10
+    for figure in every:
+        assert figure.chart.to_dict(validate=True)["$schema"].endswith(".json")
+
+
+def test_the_same_bytes_in_any_process(tmp_path: Path) -> None:
+    root = write(tmp_path, rows=60)
+    folder = root / "data/syn4/explanation"
+    written = []
+    for seed in ("0", "1", "random"):
+        out = tmp_path / f"{seed}.html"
+        masks = tmp_path / f"{seed}.svg"
+        options = ["--out", str(out), "--masks", str(masks)]
+        subprocess.run(
+            [sys.executable, "-m", "tabnet.report", str(folder), *options],
+            check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            stdout=subprocess.DEVNULL,
+        )
+        written.append((out.read_bytes(), masks.read_bytes()))
+    assert written[0] == written[1] == written[2]
+
+
+def test_names_are_shown_and_never_markup(tmp_path: Path) -> None:
+    html = render(
+        write(tmp_path, dataset="<i>&name", rows=40, features=HOSTILE), dataset="<i>&name"
+    )
+    page = Page(html)
+    names = {tag for tag, _ in page.elements}
+    assert names.isdisjoint({"img", "i&name"})
+    assert [tag for tag, _ in page.elements].count("script") == 5
+    for name in HOSTILE:
+        assert name.replace("\r\n", "\n") in page.text.replace("\r\n", "\n")
+    assert "<i>&name" in page.text
+
+
+CASES: dict[str, Any] = {
+    "no rows": {"rows": 0},
+    "one row": {"rows": 1},
+    "one feature": {"features": ("only",)},
+    "200 features": {"features": tuple(f"f{j}" for j in range(200)), "rows": 30},
+    "one step": {"steps": 1},
+    "ten steps": {"steps": 10},
+    "one seed": {"seeds": (5,)},
+}
+
+
+def example(root: Path, case: str) -> Path:
+    """A degenerate example by its name."""
+    if case in CASES:
+        return write(root, **{"rows": 40, **CASES[case]})
+    write(root, rows=40)
+    data = root / "data/syn4"
+    if case == "constant column":
+        replace(data / "test.parquet", {"V03": [1.0] * 40})
+    elif case == "missing values":
+        replace(data / "test.parquet", {name: [None, *[0.5] * 39] for name in FEATURES})
+    elif case == "unknown labels":
+        path = data / "explanation/predictions.parquet"
+        table = pq.read_table(path)
+        column = pa.array([None] * 40, pa.string())
+        tables.write(path, table.set_column(0, "label", column))
+    elif case == "all-zero masks":
+        for path in sorted((data / "explanation").glob("*.parquet")):
+            if path.stem != "predictions":
+                replace(path, {name: [0.0] * 40 for name in FEATURES})
+        (root / "reports/syn4/importance.csv").unlink()
+    elif case == "masks alone":
+        (data / "explanation/predictions.parquet").unlink()
+        for path in (root / "reports/syn4").iterdir():
+            path.unlink()
+    else:
+        raise ValueError(case)
+    return root
+
+
+def replace(path: Path, columns: dict[str, list[float | None]]) -> None:
+    """Writes other values into columns of a Parquet file."""
+    table = pq.read_table(path)
+    for name, values in columns.items():
+        index = table.schema.get_field_index(name)
+        table = table.set_column(index, name, pa.array(values, pa.float32()))
+    tables.write(path, table)
+
+
+DEGENERATE = [
+    *CASES,
+    "constant column",
+    "missing values",
+    "unknown labels",
+    "all-zero masks",
+    "masks alone",
+]
+
+
+@pytest.mark.parametrize("case", DEGENERATE)
+def test_any_input_has_a_report_and_a_picture(tmp_path: Path, case: str) -> None:
+    one = drawn(example(tmp_path, case))
+    text = Page(report.html(one)).text
+    assert f"{one.explanation.rows:,} test observation" in text
+    assert "nan" not in text.lower().split()
+    assert "<svg" in images.svg(report.picture(one))
+
+
+def test_the_command_draws_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = write(tmp_path, rows=30)
+    data, out, masks = root / "data/syn4", tmp_path / "r.html", tmp_path / "m.png"
+    options = ["--values", data / "test.parquet", "--relevance", data / "relevance.parquet"]
+    options += ["--numbers", root / "reports/syn4", "--sort-by", "V10", "--name", "mine"]
+    options += ["--out", out, "--masks", masks]
+    command.main([str(option) for option in (data / "explanation", *options)])
+    assert capsys.readouterr().out.split() == [str(out), str(masks)]
+    assert "TabNet masks · mine" in Page(out.read_text("utf-8")).text
+    assert masks.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["nowhere"], "nowhere/consensus.parquet: must be a Parquet file, however: it is missing"),
+        (["FOLDER", "--sort-by", "V99"], "sort_by must be one of row, label, prediction"),
+        (["FOLDER", "--quantile", "0"], "--quantile must be above 0 and at most 1, however: 0.0"),
+        (["FOLDER", "--masks", "x.gif"], "--masks must be a .png or .svg file, however: x.gif"),
+        (["FOLDER", "--values", "params.yaml"], "params.yaml: must be a whole Parquet file"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], message: str
+) -> None:
+    folder = write(tmp_path, rows=5) / "data/syn4/explanation"
+    (tmp_path / "params.yaml").write_text("no: table")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        command.main([str(folder) if option == "FOLDER" else option for option in options])
+    assert str(stopped.value).startswith(message)
+    assert "\n" not in str(stopped.value)
+    assert not (tmp_path / "report.html").exists()

@@ -1,0 +1,65 @@
+"""Figures saved as SVG and PNG, their data as CSV; the loss on another axis."""
+
+import csv
+import io
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+
+from tests.report.browser import Opened
+from tests.report.example import by_v10, read
+
+
+def downloaded(opened: Opened, figure: str, kind: str) -> bytes:
+    with opened.page.expect_download() as waiting:
+        opened.page.click(f"[data-figure={figure}] [data-save={kind}]")
+    return Path(waiting.value.path()).read_bytes()
+
+
+def saved(opened: Opened, figure: str, kind: str) -> str:
+    """What would be downloaded, taken before the browser counts its downloads."""
+    script = """([figure, kind]) => new Promise((done) => {
+        const create = URL.createObjectURL;
+        URL.createObjectURL = (blob) => {
+            URL.createObjectURL = create;
+            done(blob.text());
+            return '#';
+        };
+        document.querySelector(`[data-figure=${figure}] [data-save=${kind}]`).click();
+    })"""
+    return str(opened.page.evaluate(script, [figure, kind]))
+
+
+def test_every_figure_can_be_saved(opened: Opened) -> None:
+    figures = opened.page.eval_on_selector_all(
+        "[data-figure]", "all => all.map(one => one.dataset.figure)"
+    )
+    assert len(figures) == 9
+    for figure in figures:
+        svg = saved(opened, figure, "svg")
+        assert ElementTree.fromstring(svg).tag.endswith("svg")
+        assert "var(--" not in svg
+        rows = list(csv.reader(io.StringIO(saved(opened, figure, "csv"), newline="")))
+        assert len(rows) > 1
+        assert len({len(row) for row in rows}) == 1
+    assert downloaded(opened, "heat", "png").startswith(b"\x89PNG")
+
+
+def test_the_saved_table_of_the_heatmap_is_what_it_shows(opened: Opened, root: Path) -> None:
+    table = pd.read_csv(io.BytesIO(downloaded(opened, "heat", "csv")))
+    assert len(table) == 50000
+    order = by_v10(root)
+    np.testing.assert_array_equal(table["observation"][::10] - 1, order)
+    wide = table["consensus"].to_numpy().reshape(5000, 10)
+    np.testing.assert_allclose(wide, read(root, "consensus")[order], atol=2e-5)
+
+
+def test_the_loss_has_a_logarithmic_axis_too(opened: Opened) -> None:
+    before = opened.page.inner_html("#training svg")
+    opened.page.check("#log")
+    opened.page.wait_for_function(
+        "(before) => document.querySelector('#training svg').innerHTML !== before", arg=before
+    )
+    opened.page.uncheck("#log")
