@@ -8,16 +8,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .PHONY: all test quick lint browser bench sweep lock repair clean
 
 # The pipeline: data, training, masks, scores, reports.
-all: .venv/installed
+all: .venv/compiled
 	@dvc repro
 	@echo "Open $(CURDIR)/reports/index.html"
 
 # All tests, those that take long and those in a browser included.
-test: .venv/installed-test browser lint
+test: .venv/installed-test .venv/compiled browser lint
 	@python -m pytest
 
 # The tests to run while working.
-quick: .venv/installed-test
+quick: .venv/installed-test .venv/compiled
 	@python -m pytest -m "not slow"
 
 lint: .venv/installed-test
@@ -59,6 +59,11 @@ clean:
 	@echo "Installing the packages of requirements.lock into .venv (once; some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@python -m pip install -q -r requirements.lock
+	@touch $@
+
+# The CPU kernel: half a minute once, a second if this machine has compiled the same code before.
+.venv/compiled: .venv/installed $(wildcard tabnet/kernel/*.py)
+	@python -m tabnet.kernel
 	@touch $@
 
 .venv/installed-test: .venv/installed requirements-test.lock

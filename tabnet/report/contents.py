@@ -13,7 +13,7 @@ from tabnet.report.explanation import Explanation, Floats
 from tabnet.report.store import Store
 
 TRUTH_LEVELS = 255  # a bin's truth is the share of its rows
-FINE, COARSE = payload.LEVELS, 4095  # levels of what is drawn first, and of the rest
+FINE, COARSE = payload.LEVELS, 1023  # levels of what is drawn first, and of the rest
 
 
 def panel_facts(explanation: Explanation) -> list[dict[str, str]]:

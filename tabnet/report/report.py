@@ -25,6 +25,9 @@ from tabnet.report import (
 from tabnet.report.explanation import Explanation, Numbers
 from tabnet.report.store import Store
 
+# Masks compress to a fifth where they are sparse, hardly where they are not.
+ARRAYS = 1_650_000  # characters that a page's arrays may have
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -34,6 +37,8 @@ class Report:
     numbers: Numbers
     importance: pd.DataFrame
     store: Store
+    arrays: str
+    sections: dict[str, Any]
     sort_by: str
     quantile: Mapping[str, float]
 
@@ -53,14 +58,30 @@ def collect(
     """
     importance = importance_table(explanation, numbers)
     shown = store.shown_features(importance["consensus"])
+    held, arrays, sections = _fitting(explanation, sort_by, shown)
     return Report(
         explanation=explanation,
         numbers=numbers,
         importance=importance,
-        store=store.collect(explanation, sort_by=sort_by, features=shown),
+        store=held,
+        arrays=arrays,
+        sections=sections,
         sort_by=sort_by,
         quantile=quantile,
     )
+
+
+def _fitting(
+    explanation: Explanation, sort_by: str, features: tuple[int, ...]
+) -> tuple[Store, str, dict[str, Any]]:
+    """As much of the explanation as a page has room for."""
+    share = 1.0
+    while True:
+        held = store.collect(explanation, sort_by=sort_by, features=features, share=share)
+        arrays, sections = contents.pack(held, explanation)
+        if len(arrays) <= ARRAYS or share < 1e-3:
+            return held, arrays, sections
+        share /= 2
 
 
 def importance_table(explanation: Explanation, numbers: Numbers) -> pd.DataFrame:
@@ -85,7 +106,6 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
     """The report as one HTML file that needs nothing else."""
     explanation, held = report.explanation, report.store
     grouped = groups.groups(explanation, sort_by=report.sort_by)
-    arrays, sections = contents.pack(held, explanation)
     known = contents.facts(explanation, held, sort_by=report.sort_by, quantile=report.quantile)
     order = sentences.order_name(report.sort_by)
     below = figures.below(
@@ -107,8 +127,8 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
         strip=figures.strip(report.names, order),
         figures=list(below),
         provenance=provenance,
-        facts={**known, "arrays": sections},
-        arrays=arrays,
+        facts={**known, "arrays": report.sections},
+        arrays=report.arrays,
     )
 
 

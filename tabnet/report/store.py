@@ -17,7 +17,8 @@ import numpy.typing as npt
 from tabnet.report import pooling
 from tabnet.report.explanation import Bools, Explanation, Floats, Predictions
 
-CELLS = 700_000  # mask cells held in full: 5000 rows of 10 features in 14 panels
+CELLS = 1_300_000  # mask cells held in full: 5000 rows of 10 features in 26 panels
+ROWS = 7_500  # held in full, at most
 SAMPLE_CELLS = 350_000  # of the sample, where there are bins
 BINNED_CELLS = 250_000  # of the bins: 5000 of 10 features in 5 panels
 LOWEST = 50  # rows of lowest agreement that a sample always holds
@@ -75,8 +76,10 @@ def shown_features(importance: npt.ArrayLike) -> tuple[int, ...]:
     return tuple(sorted(int(j) for j in best))
 
 
-def collect(explanation: Explanation, *, sort_by: str, features: tuple[int, ...]) -> Store:
-    """One pass over each file of the explanation, in batches of rows.
+def collect(
+    explanation: Explanation, *, sort_by: str, features: tuple[int, ...], share: float = 1.0
+) -> Store:
+    """One pass over each file of the explanation, in batches of rows; `share` scales the budget.
 
     Raises:
         OSError, ValueError: as `tables.batches` does, or `sort_by` is no column.
@@ -87,16 +90,19 @@ def collect(explanation: Explanation, *, sort_by: str, features: tuple[int, ...]
     others = [f"aggregate_seed_{seed}" for seed in explanation.seeds if seed != explanation.shown]
     width = max(len(features), 1)
     held = width * (len(drawn) + len(others))
-    exact = explanation.rows * held <= CELLS
+    exact = explanation.rows <= share * min(ROWS, CELLS / held)
     position: Ints = np.arange(explanation.rows)
     if not exact:
-        position = _sample(explanation.predictions, order, rows=SAMPLE_CELLS // held)
+        position = _sample(
+            explanation.predictions, order, rows=_at_least_1(share * SAMPLE_CELLS / held)
+        )
+    most_bins = _at_least_1(share * BINNED_CELLS / (width * len(drawn)))
     reader = _Reader(
         order,
         rows=order[position],
         width=len(explanation.features),
         features=features,
-        bins=0 if exact else min(explanation.rows, BINNED_CELLS // (width * len(drawn))),
+        bins=0 if exact else min(explanation.rows, most_bins),
     )
     for panel in [*drawn, *others]:
         reader.read(panel, explanation.masks(panel), binned=panel in drawn)
@@ -156,6 +162,10 @@ class _Reader:
             mean={panel: self.mean[panel] for panel in panels},
             truth=self.mean.get("truth"),
         )
+
+
+def _at_least_1(number: float) -> int:
+    return max(1, int(number))
 
 
 def _means(key: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64]:

@@ -126,6 +126,20 @@ def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
         assert figure.chart.to_dict(validate=True)["$schema"].endswith(".json")
 
 
+def test_masks_that_do_not_compress_leave_less_in_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = write(tmp_path, rows=800)
+    whole = drawn(root)
+    monkeypatch.setattr(report, "ARRAYS", len(whole.arrays) // 3)
+    part = drawn(root)
+    assert len(part.arrays) <= len(whole.arrays) // 3
+    assert whole.store.bins is None
+    assert part.store.bins is not None
+    assert len(part.store.row) < 800
+    assert "800 observations lie in" in Page(report.html(part)).text
+
+
 def test_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     root = write(tmp_path, rows=60)
     folder = root / "data/syn4/explanation"
