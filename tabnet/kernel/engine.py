@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from tabnet import layout
 from tabnet.ghosts import ghost_batches
 from tabnet.kernel.iteration import BETA1, BETA2, Batch, State, Sums, iterate
-from tabnet.kernel.network import tape
 from tabnet.kernel.plan import pack, plan, size, views
 from tabnet.kernel.products import stride
+from tabnet.kernel.tape import tape
 from tabnet.kernel.threads import Task, Threads, shares
 from tabnet.params import Model, Train
 

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from tabnet.kernel import layers
 from tabnet.kernel.compiled import compiled, entry_point, inlined
 from tabnet.kernel.functions import exp, log
-from tabnet.kernel.network import Tape, backward, forward, matrix
+from tabnet.kernel.network import backward, forward
 from tabnet.kernel.plan import Plan
+from tabnet.kernel.tape import Tape, matrix
 from tabnet.kernel.vectors import LANES, load, maximum, store, zeros
 
 Floats = NDArray[np.float32]
