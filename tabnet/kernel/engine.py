@@ -72,7 +72,9 @@ class KernelEngine:
         self.step += 1
         batch = self._batch(np.ascontiguousarray(rows), learning_rate)
         n_seeds, n_parts = rows.shape[1], len(batch.parts) - 1
-        apart = n_seeds - n_seeds % self.threads.count
+        # Threads wait for each other three times in a seed that they share: small parts do not pay.
+        share = n_parts >= 2 * self.threads.count
+        apart = n_seeds - (n_seeds % self.threads.count if share else 0)
         self.threads.run(
             [
                 self._piece(batch, thread, thread, seeds, (0, n_parts), begin=True, end=True)
