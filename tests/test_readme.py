@@ -1,5 +1,6 @@
 """What the README shows runs: Python blocks as they are, shell blocks in a small clone."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -41,6 +42,18 @@ def test_shell_blocks_run(small: Clone, number: int) -> None:
     # Each block starts from the committed state, as a reader would who tries one of them.
     small.run("git", "reset", "-q", "--hard")
     small.run("bash", "-euo", "pipefail", "-c", blocks("sh")[number])
+
+
+def test_the_scores_are_those_of_the_committed_run() -> None:
+    for dataset in ("syn2", "syn4"):
+        path = ROOT / "reports" / dataset / "metrics.json"
+        metrics = json.loads(path.read_text())[dataset]
+        names = ("rma", "rra", "tpr", "fdr", "auc")
+        consensus = " | ".join(f"**{metrics['consensus'][name]:.3f}**" for name in names)
+        seeds = (metrics["seeds"][name] for name in names)
+        single = " | ".join(f"{score['mean']:.3f} ± {score['std']:.3f}" for score in seeds)
+        assert f"| {dataset.capitalize()} | consensus | {consensus} |" in README
+        assert f"| | single seeds | {single} |" in README
 
 
 def test_links_lead_somewhere() -> None:
