@@ -2,6 +2,7 @@
 
 The mathematics is that of `tabnet.layers` and `tabnet.model`, with gradients written out, and the
 parameters are the same; nothing that those cover is left out. To be read beside them, in the order
-`layers`, `masks`, `network` (on `products` and `functions`), then `iteration` with `engine`, which
-train, and `explanation` with `explainer`. `python -m tabnet.kernel` compiles it ahead of time.
+`layers`, `masks`, `network` (on `tape`, `products`, `functions` and `vectors`); then `iteration`
+with `engine`, which train, and `explanation` with `explainer`. `python -m tabnet.kernel` compiles
+it ahead of time.
 """

@@ -25,7 +25,7 @@ def main() -> None:
     kept = f"kept in {where}" if where else "not kept: no cache folder can be written"
     new = where is None or not any(where.iterdir())
     if new:
-        print("Compiling the CPU kernel (once a machine; some 20 seconds)", flush=True)
+        print("Compiling the CPU kernel (once a machine; some 15 seconds)", flush=True)
     start = time.perf_counter()
     warm()
     done = "compiled" if new else "was compiled already"

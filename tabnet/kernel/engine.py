@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from tabnet import layout
 from tabnet.ghosts import ghost_batches
 from tabnet.kernel.iteration import BETA1, BETA2, Batch, State, Sums, iterate
-from tabnet.kernel.network import tape
 from tabnet.kernel.plan import pack, plan, size, views
 from tabnet.kernel.products import stride
+from tabnet.kernel.tape import tape
 from tabnet.kernel.threads import Task, Threads, shares
 from tabnet.params import Model, Train
 
@@ -72,7 +72,9 @@ class KernelEngine:
         self.step += 1
         batch = self._batch(np.ascontiguousarray(rows), learning_rate)
         n_seeds, n_parts = rows.shape[1], len(batch.parts) - 1
-        apart = n_seeds - n_seeds % self.threads.count
+        # Threads wait for each other three times in a seed that they share: small parts do not pay.
+        share = n_parts >= 2 * self.threads.count
+        apart = n_seeds - (n_seeds % self.threads.count if share else 0)
         self.threads.run(
             [
                 self._piece(batch, thread, thread, seeds, (0, n_parts), begin=True, end=True)

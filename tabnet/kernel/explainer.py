@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from tabnet import layout
 from tabnet.kernel.explanation import TILE_ROWS, explain_rows
-from tabnet.kernel.network import tape
 from tabnet.kernel.plan import pack, plan
+from tabnet.kernel.tape import tape
 from tabnet.kernel.threads import Threads, shares
 from tabnet.masks import Masks
 from tabnet.params import Model

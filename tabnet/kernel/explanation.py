@@ -6,8 +6,9 @@ from numpy.typing import NDArray
 from tabnet.kernel import layers
 from tabnet.kernel.compiled import entry_point, inlined
 from tabnet.kernel.functions import exp
-from tabnet.kernel.network import Tape, forward, matrix
+from tabnet.kernel.network import forward
 from tabnet.kernel.plan import Plan
+from tabnet.kernel.tape import Tape, matrix
 from tabnet.kernel.vectors import LANES, load, maximum, select_greater, store, zeros
 from tabnet.masks import Masks
 

@@ -8,15 +8,16 @@ from numpy.typing import NDArray
 from tabnet.kernel import layers
 from tabnet.kernel.compiled import compiled, entry_point, inlined
 from tabnet.kernel.functions import exp, log
-from tabnet.kernel.network import Tape, backward, forward, matrix
+from tabnet.kernel.network import backward, forward
 from tabnet.kernel.plan import Plan
+from tabnet.kernel.tape import Tape, matrix
 from tabnet.kernel.vectors import LANES, load, maximum, store, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
-BETA1, BETA2 = np.float32(0.9), np.float32(0.999)
+BETA1, BETA2 = 0.9, 0.999
 ADAM_EPS = np.float32(1e-8)
 CLIP_EPS = np.float32(1e-6)
 
@@ -233,7 +234,7 @@ def adam(gradient: Floats, state: State, batch: Batch, k: int) -> None:
     scale = min(batch.clip_norm / (np.sqrt(squares) + CLIP_EPS), _ONE)
     for p in range(len(gradient)):
         g = scale * gradient[p]
-        exp_avg[p] += (_ONE - BETA1) * (g - exp_avg[p])
-        exp_avg_sq[p] = BETA2 * exp_avg_sq[p] + (_ONE - BETA2) * g * g
+        exp_avg[p] += np.float32(1 - BETA1) * (g - exp_avg[p])
+        exp_avg_sq[p] = np.float32(BETA2) * exp_avg_sq[p] + np.float32(1 - BETA2) * g * g
         root = np.sqrt(exp_avg_sq[p]) / batch.root_correction
         parameters[p] -= batch.step_size * exp_avg[p] / (root + ADAM_EPS)

@@ -4,8 +4,6 @@ One forward pass serves training and explanation. It leaves everything on the `T
 the backward pass and the explanation take it.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +11,8 @@ from tabnet.kernel import layers, masks
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.products import add_weight_gradient, product, product_backward, stride
+from tabnet.kernel.products import add_weight_gradient, product, product_backward
+from tabnet.kernel.tape import Tape, glu_norm, glu_weights, mark_valid, matrix
 from tabnet.kernel.vectors import (
     LANES,
     load,
@@ -26,95 +25,9 @@ from tabnet.kernel.vectors import (
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
-Stack = NDArray[np.float32]
 
 MASK_EPS = np.float32(1e-15)
-_ZERO, _ONE = np.float32(0), np.float32(1)
-
-
-class Tape(NamedTuple):
-    """What the passes over a ghost batch write. T = S + 1 transformers of L layers, O = n_d + n_a.
-
-    A thread has one and uses it for one ghost batch after the other; V is the stride.
-    """
-
-    x: Matrix  # D x V, the input after its norm
-    h: Stack  # T x L x 2O x V, the normalised products of the GLU layers
-    inverse: Stack  # T x L x 2O, one over their standard deviations
-    gate: Stack  # T x L x O x V
-    y: Stack  # T x L x O x V
-    z: Stack  # S x D x V, the normalised products of attention
-    z_inverse: Matrix  # S x D
-    prior: Stack  # S x D x V
-    mask: Stack  # S x D x V
-    masked: Stack  # S x D x V, mask * x
-    decision: Matrix  # n_d x V, the steps' sum
-    logits: Matrix  # C x V; then their gradient
-    grad_decision: Matrix  # n_d x V
-    grad_y: Matrix  # O x V
-    grad_input: Matrix  # O x V
-    grad_masked: Matrix  # D x V
-    grad_mask: Matrix  # D x V
-    grad_prior: Matrix  # D x V
-    grad_x: Matrix  # D x V
-    work: Matrix  # 2 x V
-    valid: Matrix  # 1 x V, 1 in each row and 0 past the last
-    statistics: Floats  # those of a ghost batch
-    tile: Matrix  # D x V, rows to explain
-
-
-def tape(plan: Plan, rows: int) -> Tape:
-    """A tape for ghost batches of at most `rows` rows."""
-    v = stride(rows)
-    n_steps, features, width = len(plan.attention), plan.n_features, plan.n_d + plan.n_a
-    shapes: dict[str, tuple[int, ...]] = {
-        "x": (features, v),
-        "h": (*plan.glu.shape, 2 * width, v),
-        "inverse": (*plan.glu.shape, 2 * width),
-        "gate": (*plan.glu.shape, width, v),
-        "y": (*plan.glu.shape, width, v),
-        "z": (n_steps, features, v),
-        "z_inverse": (n_steps, features),
-        "prior": (n_steps, features, v),
-        "mask": (n_steps, features, v),
-        "masked": (n_steps, features, v),
-        "decision": (plan.n_d, v),
-        "logits": (plan.n_classes, v),
-        "grad_decision": (plan.n_d, v),
-        "grad_y": (width, v),
-        "grad_input": (width, v),
-        "grad_masked": (features, v),
-        "grad_mask": (features, v),
-        "grad_prior": (features, v),
-        "grad_x": (features, v),
-        "work": (2, v),
-        "valid": (1, v),
-        "statistics": (plan.n_statistics,),
-        "tile": (features, v),
-    }
-    arrays = Tape(**{name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
-    arrays.prior[0] = 1
-    return arrays
-
-
-@compiled
-def matrix(flat: Floats, start: int, rows: int, columns: int) -> Matrix:
-    """The rows x columns numbers from `start` on, as a matrix that shares their memory."""
-    return flat[start : start + rows * columns].reshape(rows, columns)
-
-
-@compiled
-def glu_weights(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
-    """The weights of a GLU layer, or their gradient."""
-    width = plan.n_d + plan.n_a
-    n_in = width if layer else plan.n_features
-    return matrix(parameters, plan.glu[t, layer], n_in, 2 * width)
-
-
-@compiled
-def glu_norm(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
-    """The weights and biases of a GLU layer's norm, or their gradients."""
-    return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
+_ZERO = np.float32(0)
 
 
 @compiled
@@ -372,10 +285,3 @@ def add_entropy(
             store(grad, d, v, load(grad, d, v) - scale * slope)
     entropy: np.float32 = _ZERO - total(sums)
     return entropy
-
-
-@compiled
-def mark_valid(valid: Matrix, rows: int) -> None:
-    """1 in each row, 0 past the last."""
-    for v in range(valid.shape[1]):
-        valid[0, v] = _ONE if v < rows else _ZERO

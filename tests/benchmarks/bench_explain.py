@@ -19,7 +19,6 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 import pyarrow as pa
 import torch
-from pytorch_tabnet.tab_model import TabNetClassifier
 
 from stages import explain as stage
 from tabnet import tables, weights
@@ -45,6 +44,9 @@ def rows_a_second(run: Callable[[], object], rows: int) -> float:
 
 
 def peer(x: np.ndarray) -> float:
+    # Here, since importing it warns, and the tests import this file.
+    from pytorch_tabnet.tab_model import TabNetClassifier
+
     model = TabNetClassifier(verbose=0, device_name="cpu")
     model.fit(x[:2000], (x[:2000, 0] > 0).astype(int), max_epochs=1)
     best = 0.0
