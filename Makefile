@@ -61,7 +61,7 @@ clean:
 	@python -m pip install -q -r requirements.lock
 	@touch $@
 
-# The CPU kernel: half a minute once, a second if this machine has compiled the same code before.
+# The CPU kernel: some 15 seconds once, a second if this machine has compiled the same code before.
 .venv/compiled: .venv/installed $(wildcard tabnet/kernel/*.py)
 	@python -m tabnet.kernel
 	@touch $@
