@@ -36,6 +36,8 @@ class Writer:
             path,
             self._schema,
             compression="zstd",
+            # Numbers hardly repeat: a dictionary of them takes twice the time and more bytes.
+            use_dictionary=[f.name for f in schema if not pa.types.is_primitive(f.type)],
             store_schema=False,
             write_page_checksum=True,
         )
