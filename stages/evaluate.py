@@ -47,6 +47,7 @@ def main(params: Params, dataset: str) -> None:
         "consensus": consensus,
         "seeds": scores.over_seeds(of_seeds),
         "agreement": float(agreement.mean(dtype=np.float64)),
+        **_diverged(predictions, source),
     }
     # Named by the data set: DVC can then show its columns without the file's path before each.
     text = json.dumps(_readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False)
@@ -64,6 +65,19 @@ def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
         ("consensus", "consensus", "probability"),
         *((f"seed_{seed}", f"aggregate_seed_{seed}", f"{PROBABILITY}{seed}") for seed in seeds),
     ]
+
+
+def _diverged(predictions: pa.Table, source: Path) -> dict[str, dict[str, int]]:
+    """The seeds that training left out, each with the epoch in which it diverged, if there are."""
+    text = (predictions.schema.metadata or {}).get(b"diverged")
+    if text is None:
+        return {}
+    try:
+        return {"diverged": {f"seed_{int(s)}": int(e) for s, e in json.loads(text).items()}}
+    except (ValueError, TypeError, AttributeError):
+        raise ValueError(
+            f"{source}: diverged must map seeds to epochs, however: {text[:60]!r}"
+        ) from None
 
 
 def _relevance(path: Path, features: list[str], *, split: str) -> NDArray[np.bool_]:
@@ -97,6 +111,8 @@ def _readable(value: object) -> object:
     """Six significant digits; null where a score is not defined, since JSON has no NaN."""
     if isinstance(value, Mapping):
         return {key: _readable(inner) for key, inner in value.items()}
+    if isinstance(value, int):
+        return value
     assert isinstance(value, float)
     return float(f"{value:.6g}") if math.isfinite(value) else None
 

@@ -1,5 +1,6 @@
 """Computes the masks of every row: in consensus, seed by seed, and step by step for one seed."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ def main(params: Params, dataset: str) -> None:
     if POSITIVE not in fitted.classes:
         raise ValueError(f"the model must know the label {POSITIVE}, however: {fitted.classes}")
     if params.explain.seed != "auto":
-        fitted.only(params.explain.seed)
+        _check_seed(fitted, params.explain.seed)
     rows = Rows(data / f"{params.explain.split}.parquet", fitted, params.explain.batch_rows)
     where = device.resolve(params.train.device)
     threads = params.train.threads
@@ -34,6 +35,13 @@ def main(params: Params, dataset: str) -> None:
         if params.explain.seed != "auto":
             shown = params.explain.seed
         _write_shown(out, rows, Explainer(fitted.only(shown), device=where, threads=threads))
+
+
+def _check_seed(fitted: Fitted, seed: int) -> None:
+    try:
+        fitted.only(seed)
+    except ValueError as error:
+        raise ValueError(f"explain.{error}") from None
 
 
 @dataclass(frozen=True)
@@ -66,7 +74,7 @@ def _write_seeds(out: Path, rows: Rows, explainer: Explainer) -> int:
     seeds = [str(seed) for seed in fitted.seeds]
     positive = fitted.classes.index(POSITIVE)
     masks = tables.schema(fitted.features)
-    schemas = {"consensus": masks, "predictions": _prediction_schema(seeds)}
+    schemas = {"consensus": masks, "predictions": _prediction_schema(seeds, fitted.diverged)}
     schemas |= {f"aggregate_seed_{seed}": masks for seed in seeds}
     total_distance = np.zeros(len(seeds))
     with _writers(out, schemas) as write:
@@ -84,10 +92,12 @@ def _write_seeds(out: Path, rows: Rows, explainer: Explainer) -> int:
     return representative(fitted.seeds, total_distance)
 
 
-def _prediction_schema(seeds: list[str]) -> pa.Schema:
+def _prediction_schema(seeds: list[str], diverged: Mapping[int, int]) -> pa.Schema:
+    """Columns of the predictions; the metadata name the seeds left out, and their epochs."""
     numbers = ["probability", "agreement"]
     numbers += [f"{name}_seed_{seed}" for name in ("probability", "total") for seed in seeds]
-    return pa.schema([("label", pa.string()), *tables.schema(numbers)])
+    metadata = {"diverged": json.dumps(dict(diverged))} if diverged else None
+    return pa.schema([("label", pa.string()), *tables.schema(numbers)], metadata)
 
 
 def _write_shown(out: Path, rows: Rows, explainer: Explainer) -> None:

@@ -5,6 +5,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from tqdm import tqdm
@@ -14,7 +15,8 @@ from stages import run
 from tabnet import tables, weights
 from tabnet.checkpoint import Checkpoint
 from tabnet.params import Params
-from tabnet.train import Losses, Progress, fit
+from tabnet.survivors import Losses
+from tabnet.train import Progress, fit
 
 LABEL = "y"
 
@@ -68,8 +70,8 @@ def _progress(epochs: int) -> Progress:
 
 
 def _loss(losses: Losses) -> str:
-    """The cross entropy, mean over rows and seeds."""
-    return f"Loss: {losses[:, 0].mean():.6f}"
+    """The cross entropy, mean over rows and over the seeds that have not diverged."""
+    return f"Loss: {np.nanmean(losses[:, 0]):.6f}"
 
 
 if __name__ == "__main__":

@@ -54,7 +54,8 @@ class _Entmax15(Function):
         delta = (1 / j - (mean_square - mean.square())).clamp_min(0)
         candidates = mean - delta.sqrt()
         support = (candidates <= ordered).sum(-1, keepdim=True)
-        p = (z - candidates.gather(-1, support - 1)).clamp_min(0).square()
+        # At least the first: among NaN nothing is in the support, and the result is NaN.
+        p = (z - candidates.gather(-1, (support - 1).clamp_min(0))).clamp_min(0).square()
         ctx.save_for_backward(p)
         return p
 

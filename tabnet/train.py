@@ -1,8 +1,9 @@
 """Training: K seeds in one loop, each with its own start, order of rows and clipping."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,10 @@ from tabnet.arrays import class_labels, feature_names, finite_rows
 from tabnet.checkpoint import Checkpoint
 from tabnet.kernel.engine import KernelEngine
 from tabnet.params import Model, Train
+from tabnet.survivors import Engine, Losses, Survivors
 from tabnet.weights import Fitted, initial
 
 Schedule = Literal["one_cycle", "cosine", "constant"]
-Arrays = dict[str, NDArray[np.float32]]
-Losses = NDArray[np.float64]
 Progress = Callable[[int, Losses], None]
 
 
@@ -84,10 +84,12 @@ def fit(
     on from it if it holds one, and writes it every `train.checkpoint_every` epochs.
 
     Returns the model, and the history: a row for each epoch and seed with `epoch`, `seed`, `loss`
-    (cross entropy) and `sparsity` (mask entropy), each the mean over the epoch's rows.
+    (cross entropy) and `sparsity` (mask entropy), each the mean over the epoch's rows. A seed that
+    diverges, whose loss or weights are no longer finite, is left out from there on, with a warning:
+    the model names it in `diverged`, and its last row in the history has no loss.
 
-    Raises ValueError for data that cannot be trained on, a device that the machine lacks, or a loss
-    that is no longer finite.
+    Raises ValueError for data that cannot be trained on, a device that the machine lacks, or when
+    every seed has diverged.
 
     >>> rows = np.random.default_rng(0).standard_normal((64, 3))
     >>> fitted, history = fit(rows, rows[:, 0] > 0, train=Train(seeds=(1, 2), epochs=3))
@@ -98,41 +100,31 @@ def fit(
     features = feature_names(x)
     rows = finite_rows(x)
     classes, labels = class_labels(y, len(rows))
-    engine = _engine(model, classes, rows, labels, train)
-    history = _loop(engine, len(rows), train=train, progress=progress, checkpoint=checkpoint)
-    weights = engine.weights()
-    return Fitted(model, features, classes, train.seeds, weights), _history(train.seeds, history)
-
-
-class Engine(Protocol):
-    """The training state of K TabNets, wherever it is computed."""
-
-    def iterate(self, rows: NDArray[np.int64], learning_rate: float) -> Losses:
-        """Take one optimiser step on `rows` (B x K, a column a seed).
-
-        Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
-        """
-
-    def weights(self) -> Arrays:
-        """The networks' parameters and running statistics, by name, each with a leading K."""
-
-    def state(self) -> Arrays:
-        """All that the next iteration depends on besides its rows and learning rate, by name."""
-
-    def restore(self, state: Mapping[str, NDArray[np.float32]]) -> None:
-        """Go on from a `state` of an engine with the same parameters."""
+    make = partial(_engine, model, len(classes), rows, labels, train)
+    survivors = Survivors(make, train.seeds)
+    history = _loop(survivors, len(rows), train=train, progress=progress, checkpoint=checkpoint)
+    fitted = Fitted(
+        model,
+        features,
+        classes,
+        survivors.seeds,
+        survivors.engine.weights(),
+        diverged=_diverged(train.seeds, history),
+    )
+    return fitted, _history(train.seeds, history)
 
 
 def _engine(
     model: Model,
-    classes: Sequence[str],
+    n_classes: int,
     x: NDArray[np.float32],
     y: NDArray[np.int64],
     train: Train,
+    seeds: Sequence[int],
 ) -> Engine:
-    """The engine of `train.device`: compiled code on the CPU, torch elsewhere."""
+    """The engine of `train.device` for `seeds`: compiled code on the CPU, torch elsewhere."""
     where = device.resolve(train.device)
-    start = initial(model, train.seeds, n_features=x.shape[1], n_classes=len(classes))
+    start = initial(model, seeds, n_features=x.shape[1], n_classes=n_classes)
     if where == "cpu":
         return KernelEngine(model, start, x, y, train=train)
     # Imported only where it computes: importing torch takes longer than many a training.
@@ -142,47 +134,49 @@ def _engine(
 
 
 def _loop(
-    engine: Engine,
+    survivors: Survivors,
     rows: int,
     *,
     train: Train,
     progress: Progress | None,
     checkpoint: Checkpoint | None,
 ) -> list[Losses]:
-    """All epochs; each epoch's losses (K x 2)."""
+    """All epochs; each epoch's losses (K x 2), NaN from the epoch on in which a seed diverged."""
     batches = batch_slices(rows, train.batch_size)
     last = max(1, train.epochs * len(batches) - 1)
     history: list[Losses] = []
     if checkpoint and (saved := checkpoint.load()):
         state, history = saved
-        engine.restore(state)
+        survivors.restore(state, history[-1])
     for epoch in range(len(history), train.epochs):
         order = row_order(train.seeds, epoch, rows)
         total = np.zeros((len(train.seeds), 2))
-        for i, batch in enumerate(batches, start=epoch * len(batches)):
-            rate = train.learning_rate * learning_rate(train.schedule, i / last)
-            total += engine.iterate(order[batch], rate) * (batch.stop - batch.start)
+        for i, batch in enumerate(batches):
+            step = epoch * len(batches) + i
+            rate = train.learning_rate * learning_rate(train.schedule, step / last)
+            losses = survivors.iterate(order[batch], rate, epoch=epoch + 1, batch=i + 1)
+            total += losses * (batch.stop - batch.start)
+        survivors.check_weights(total, epoch=epoch + 1)
         history.append(total / rows)
-        _check_finite(history[-1], epoch + 1, train.seeds)
         if progress:
             progress(epoch + 1, history[-1])
         if checkpoint and (epoch + 1) % train.checkpoint_every == 0 and epoch + 1 < train.epochs:
-            checkpoint.save(engine.state(), history)
+            checkpoint.save(survivors.engine.state(), history)
     return history
 
 
-def _check_finite(losses: Losses, epoch: int, seeds: Sequence[int]) -> None:
-    for seed, loss in zip(seeds, losses.sum(1), strict=True):
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"the loss must stay finite, however: {loss} for seed {seed} in epoch {epoch}; "
-                "try a lower train.learning_rate or train.clip_norm"
-            )
+def _diverged(seeds: Sequence[int], history: Sequence[Losses]) -> dict[int, int]:
+    """The seeds that diverged, and in which epoch, from 1."""
+    finite = np.isfinite(np.stack(history)).all(2)  # epochs x K
+    epochs = finite.sum(0).tolist()
+    return {
+        seed: epoch + 1 for seed, epoch in zip(seeds, epochs, strict=True) if epoch < len(history)
+    }
 
 
 def _history(seeds: Sequence[int], history: Sequence[Losses]) -> pd.DataFrame:
     losses = np.stack(history)  # epochs x K x 2
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "epoch": np.repeat(np.arange(1, len(losses) + 1), len(seeds)),
             "seed": np.tile(np.array(seeds), len(losses)),
@@ -190,3 +184,6 @@ def _history(seeds: Sequence[int], history: Sequence[Losses]) -> pd.DataFrame:
             "sparsity": losses[..., 1].ravel(),
         }
     )
+    # A seed's last row is that of the epoch in which it diverged, without a loss.
+    last = table["seed"].map(_diverged(seeds, history)).fillna(len(losses))
+    return table[table["epoch"] <= last].reset_index(drop=True)

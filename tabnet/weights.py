@@ -1,7 +1,7 @@
 """Trained models: what they consist of, and `model.safetensors`, which holds all of their seeds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,8 @@ class Fitted:
 
     `weights` maps the names of `tabnet.layout`, which are those of `TabNet.state_dict`, to float32
     arrays with a leading K = len(seeds); `classes` are the labels as text, in the order of the
-    logits' last dimension.
+    logits' last dimension. `diverged` names the seeds that were left out of training, each with
+    the epoch in which its numbers were no longer finite.
     """
 
     model: Model
@@ -32,11 +33,15 @@ class Fitted:
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
     weights: Mapping[str, NDArray[np.float32]]
+    diverged: Mapping[int, int] = field(default_factory=dict)
 
     def only(self, seed: int) -> "Fitted":
-        """The same model with one of its seeds (K = 1). Raises ValueError if it was not trained."""
+        """The same model with one of its seeds (K = 1). Raises ValueError if it has no such."""
         if seed not in self.seeds:
-            raise ValueError(f"seed must be one of {list(self.seeds)}, however: {seed}")
+            gone = (
+                f", which diverged in epoch {self.diverged[seed]}" if seed in self.diverged else ""
+            )
+            raise ValueError(f"seed must be one of {list(self.seeds)}, however: {seed}{gone}")
         k = self.seeds.index(seed)
         weights = {name: array[k : k + 1] for name, array in self.weights.items()}
         return replace(self, seeds=(seed,), weights=weights)
@@ -78,6 +83,7 @@ class _Config(BaseModel):
     features: tuple[str, ...]
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
+    diverged: dict[int, int] = {}
 
 
 def save(fitted: Fitted, path: Path | str) -> None:
@@ -88,6 +94,7 @@ def save(fitted: Fitted, path: Path | str) -> None:
         features=fitted.features,
         classes=fitted.classes,
         seeds=fitted.seeds,
+        diverged=dict(fitted.diverged),
     )
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights.items()}
     metadata = {METADATA_KEY: config.model_dump_json()}
@@ -110,7 +117,14 @@ def load(path: Path | str) -> Fitted:
     except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
         raise ValueError(f"{path} must be a whole safetensors file, however: {error}") from None
     config = _config(path, metadata)
-    fitted = Fitted(config.model, config.features, config.classes, config.seeds, weights)
+    fitted = Fitted(
+        config.model,
+        config.features,
+        config.classes,
+        config.seeds,
+        weights,
+        diverged=config.diverged,
+    )
     _check_shapes(path, fitted)
     return fitted
 

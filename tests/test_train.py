@@ -149,7 +149,7 @@ def test_data_that_cannot_be_trained_on_is_refused(message: str, x: object, y: o
 
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     x, y = data(64)
-    with pytest.raises(ValueError, match="for seed 2 in epoch 1; try a lower"):
+    with pytest.raises(ValueError, match="seed 2's loss is not finite in epoch 1, batch 1"):
         fit(x * np.float32(1e38), y, train=Train(seeds=(2,), epochs=1))
 
 

@@ -1,0 +1,105 @@
+"""The seeds that train on: one whose numbers are no longer finite leaves, and the others go on."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = dict[str, NDArray[np.float32]]
+Losses = NDArray[np.float64]
+
+logger = logging.getLogger(__name__)
+REMEDY = "try a lower train.learning_rate or train.clip_norm"
+
+
+class Engine(Protocol):
+    """The training state of K TabNets, wherever it is computed."""
+
+    def iterate(self, rows: NDArray[np.int64], learning_rate: float) -> Losses:
+        """Take one optimiser step on `rows` (B x K, a column a seed).
+
+        Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
+        """
+
+    def weights(self) -> Arrays:
+        """The networks' parameters and running statistics, by name, each with a leading K."""
+
+    def state(self) -> Arrays:
+        """All that the next iteration depends on besides its rows and learning rate, by name."""
+
+    def restore(self, state: Mapping[str, NDArray[np.float32]]) -> None:
+        """Go on from a `state` of an engine with the same parameters."""
+
+
+class Survivors:
+    """An engine of the seeds that have not diverged.
+
+    `make` gives the engine of any of `seeds`, at its start; `kept` are the positions in `seeds` of
+    those that it holds, all of them at first.
+    """
+
+    def __init__(self, make: Callable[[Sequence[int]], Engine], seeds: Sequence[int]) -> None:
+        self._make, self._all = make, seeds
+        self.kept = list(range(len(seeds)))
+        self.engine = make(seeds)
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """The seeds that train on."""
+        return tuple(self._all[k] for k in self.kept)
+
+    def restore(self, state: Mapping[str, NDArray[np.float32]], losses: Losses) -> None:
+        """Go on from the `state` of those whose last epoch's losses (of all seeds) are finite."""
+        self._keep(np.flatnonzero(np.isfinite(losses).all(1)).tolist())
+        self.engine.restore(state)
+
+    def iterate(self, order: NDArray[np.int64], rate: float, *, epoch: int, batch: int) -> Losses:
+        """One step of all that are left on their columns of `order` (B x all seeds).
+
+        Returns the losses of all seeds, NaN for those that are not there any more.
+
+        Raises ValueError, naming epoch, batch and seed, if that leaves none.
+        """
+        losses = np.full((len(self._all), 2), np.nan)
+        found = self.engine.iterate(order[:, self.kept], rate)
+        finite = np.asarray(np.isfinite(found).all(1))
+        found[~finite] = np.nan
+        losses[self.kept] = found
+        self._drop(~finite, f"loss is not finite in epoch {epoch}, batch {batch}")
+        return losses
+
+    def check_weights(self, losses: Losses, *, epoch: int) -> None:
+        """Leave out those whose weights are not finite after an epoch; their losses become NaN."""
+        finite = _finite(self.engine.weights())
+        losses[[k for k, good in zip(self.kept, finite, strict=True) if not good]] = np.nan
+        self._drop(~finite, f"weights are not finite after epoch {epoch}")
+
+    def _drop(self, diverged: NDArray[np.bool_], reason: str) -> None:
+        if not diverged.any():
+            return
+        gone = [seed for seed, out in zip(self.seeds, diverged, strict=True) if out]
+        if diverged.all():
+            others = " and no other is left" if len(self._all) > 1 else ""
+            raise ValueError(
+                f"training must stay finite, however: seed {gone[0]}'s {reason}{others}; {REMEDY}"
+            )
+        for seed in gone:
+            logger.warning("seed %d diverged and is left out: its %s; %s", seed, reason, REMEDY)
+        state = self.engine.state()
+        kept = [k for k, out in zip(self.kept, diverged, strict=True) if not out]
+        self._keep(kept)
+        # The number of steps is a single one, the rest has a leading K.
+        self.engine.restore({n: a[~diverged] if a.ndim else a for n, a in state.items()})
+
+    def _keep(self, kept: list[int]) -> None:
+        if kept != self.kept:
+            self.kept = kept
+            self.engine = self._make(self.seeds)
+
+
+def _finite(weights: Arrays) -> NDArray[np.bool_]:
+    """Which seeds' weights are finite, K."""
+    of_each = [np.isfinite(w).reshape(len(w), -1).all(1) for w in weights.values()]
+    return np.asarray(np.stack(of_each).all(0))
