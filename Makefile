@@ -5,7 +5,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: all test quick lint browser bench sweep lock repair clean
+.PHONY: all test quick lint browser bench sweep lock repair kills clean
 
 # The pipeline: data, training, masks, scores, reports.
 all: .venv/compiled
@@ -38,9 +38,13 @@ bench: .venv/installed-test
 sweep: .venv/installed-test
 	@python tests/benchmarks/sweep.py
 
-# After a killed `dvc`: what it may have left behind, and nothing else.
+# After a killed `dvc`: what it left behind half-written or locked, and nothing else.
 repair:
-	@rm -f .dvc/tmp/rwlock .dvc/tmp/lock && git checkout -- dvc.lock && echo "Now run: dvc repro"
+	@python repair.py
+
+# The pipeline killed at a hundred random moments: half an hour to an hour.
+kills: .venv/installed-test .venv/compiled
+	@python tests/kills.py
 
 # Pin the versions that pyproject.toml allows, as of today.
 lock:

@@ -46,5 +46,8 @@ def _die_with_parent() -> None:
         return
     parent = os.getppid()
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the kernel knew
+    # It may have died before the kernel knew, or while this process was still starting: then the
+    # parent is another already, of another session.
+    adopted = "DVC_STAGE" in os.environ and os.getsid(parent) != os.getsid(0)
+    if adopted or os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,10 +1,12 @@
 """Files: Parquet in and out, in batches, with the same bytes each time, whole or not at all."""
 
+import fcntl
 import os
+import re
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +115,8 @@ def write_bytes(path: PathLike, data: bytes) -> None:
 def replace_folder(path: PathLike) -> Iterator[Path]:
     """An empty folder that takes the place of `path` if the block ends without an exception."""
     target = Path(path)
-    temporary, old = _beside(target), _beside(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary.mkdir()
-    try:
+    with _temporary(target, Path.mkdir) as temporary:
+        old = _beside(target)
         yield temporary
         _sync(temporary)
         if os.path.lexists(target):
@@ -127,11 +127,8 @@ def replace_folder(path: PathLike) -> Iterator[Path]:
             if os.path.lexists(old):
                 old.rename(target)
             raise
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    _sync(target.parent)
-    _remove(old)
+        _sync(target.parent)
+        _remove(old)
 
 
 def rows(path: PathLike) -> int:
@@ -209,15 +206,48 @@ def matrix(
 def _replaced(path: PathLike) -> Iterator[Path]:
     """A new file's name in the same folder, that replaces `path` if the block succeeds."""
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = _beside(target)
-    try:
+    with _temporary(target, Path.touch) as temporary:
         yield temporary
         _sync(temporary)
         os.replace(temporary, target)
         _sync(target.parent)
+
+
+@contextmanager
+def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
+    """A new file or folder beside `target`, gone when the block ends.
+
+    It is locked until then, so that what a killed writer left is told from what another writes:
+    nobody locks that any more, and the next writer of the same target removes it.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(target)
+    temporary = _beside(target)
+    with ExitStack() as stack:
+        stack.callback(_remove, temporary)
+        while not temporary.exists():  # cleared up by another writer before it was locked: again
+            create(temporary)
+            stack.enter_context(_locked(temporary, fcntl.LOCK_EX))
+        yield temporary
+
+
+def _remove_leftovers(target: Path) -> None:
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.tmp")
+    for path in target.parent.iterdir():
+        if pattern.fullmatch(path.name):
+            with suppress(BlockingIOError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                _remove(path)
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    """Holds an advisory lock on a file or folder, which ends with the process at the latest."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        os.close(descriptor)
 
 
 def _beside(target: Path) -> Path:
@@ -236,7 +266,7 @@ def _sync(path: Path) -> None:
 
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 

@@ -32,11 +32,10 @@ class Clone:
         self, *command: str, check: bool = True, **env: str
     ) -> subprocess.CompletedProcess[str]:
         """Run a command in the copy, as in an activated environment."""
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             command,
             cwd=self.path,
-            env=os.environ | {"PATH": path, "DVC_NO_ANALYTICS": "1"} | env,
+            env=self.environment() | env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -44,6 +43,12 @@ class Clone:
         )
         assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done
+
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """The variables of an activated environment."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
 
     def repro(self, *arguments: str) -> list[str]:
         """`dvc repro`; the stages that ran, in their order, the check of params.yaml left out."""
