@@ -3,26 +3,47 @@
 import ctypes
 import inspect
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from tabnet.params import Params, load
 
 PARAMS = "params.yaml"
 PR_SET_PDEATHSIG = 1
+FEWER = "allow more of it (ulimit -v), or take fewer train.seeds, or smaller batches"
 
 
 def run(main: Callable[..., None]) -> None:
     """Calls `main(params, *argv)`; a person's mistake is one line and exit status 1."""
     _die_with_parent()
+    _allow_open_files()
     try:
         params = load(PARAMS)
         main(params, *_arguments(main, sys.argv[1:], params))
     except (ValueError, OSError) as error:
-        sys.exit(" ".join(str(error).split()) or type(error).__name__)
+        text = " ".join(str(error).split()) or type(error).__name__
+        # What the system says of no file: the stage says at least where it was.
+        nameless = isinstance(error, OSError) and error.errno and not error.filename
+        sys.exit(f"{_name()}: {text}" if nameless else text)
+    except MemoryError as error:
+        reason = " ".join(str(error).split()) or "out of memory"
+        sys.exit(f"{_name()} must fit into memory, however: {reason}; {FEWER}")
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def _name() -> str:
+    """The stage as dvc.yaml names it: `train@syn2`."""
+    return "@".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+
+
+def _allow_open_files() -> None:
+    """Explaining writes a file for each seed at once, more than the usual limit for very many."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _arguments(main: Callable[..., None], arguments: list[str], params: Params) -> list[str]:

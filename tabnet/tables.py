@@ -1,5 +1,6 @@
 """Files: Parquet in and out, in batches, with the same bytes each time, whole or not at all."""
 
+import errno
 import fcntl
 import os
 import re
@@ -18,6 +19,19 @@ from numpy.typing import NDArray
 PathLike = str | os.PathLike[str]
 # Fixed: the default depends on the version, and the bytes of a file on the size of its groups.
 GROUP_ROWS = 2**16
+
+_REMEDIES = {
+    errno.EACCES: "allow writing in its folder",
+    errno.EDQUOT: "free disk space",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+    errno.EIO: "look after the disk",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "close other programs' files",
+    errno.ENOSPC: "free disk space",
+    errno.ENOTDIR: "remove the file that is in the place of its folder",
+    errno.EPERM: "allow writing in its folder",
+    errno.EROFS: "use a folder that is not read-only",
+}
 
 
 def schema(columns: Sequence[str], *, dtype: pa.DataType | None = None) -> pa.Schema:
@@ -220,15 +234,29 @@ def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
     It is locked until then, so that what a killed writer left is told from what another writes:
     nobody locks that any more, and the next writer of the same target removes it.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(target)
     temporary = _beside(target)
     with ExitStack() as stack:
+        stack.enter_context(_written(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
         stack.callback(_remove, temporary)
         while not temporary.exists():  # cleared up by another writer before it was locked: again
             create(temporary)
             stack.enter_context(_locked(temporary, fcntl.LOCK_EX))
         yield temporary
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[None]:
+    """Turns what the system says into one line that names the file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        # Of what is read meanwhile the error says so itself.
+        if error.errno not in _REMEDIES:
+            raise
+        line = f"{os.strerror(error.errno)}; {_REMEDIES[error.errno]}, then run again"
+        raise OSError(f"{target}: must be writable, however: {line}") from None
 
 
 def _remove_leftovers(target: Path) -> None:

@@ -173,6 +173,21 @@ def test_a_stage_whose_parent_just_died_dies() -> None:
     assert (done.returncode, done.stdout) == (-signal.SIGKILL, b"")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills orphans on request")
+@pytest.mark.parametrize("session", [True, False])
+def test_a_stage_whose_dvc_is_gone_before_it_starts_dies(*, session: bool) -> None:
+    """Then its parent is one that adopted it, of another session than dvc's."""
+    done = subprocess.run(
+        command("import stages; stages.run(lambda params: print('worked'))"),
+        env=environment() | {"DVC_STAGE": "check"},
+        capture_output=True,
+        check=False,
+        start_new_session=session,
+    )
+    expected = (-signal.SIGKILL, b"") if session else (0, b"worked\n")
+    assert (done.returncode, done.stdout) == expected
+
+
 def test_the_runner_imports_nothing_heavy() -> None:
     code = "import sys, stages; print(*(set(sys.modules) & {'torch', 'pandas', 'pyarrow', 'dvc'}))"
     done = subprocess.run(command(code), env=environment(), capture_output=True, check=True)

@@ -197,6 +197,28 @@ def test_a_kill_leaves_what_was_there(tmp_path: Path) -> None:
         assert process.stdout.readline() == b"written\n"
         process.send_signal(signal.SIGKILL)
     assert path.read_text() == "old"
+    # What it left goes when the same name is written next, what others left and write stays.
+    (leftover,) = tmp_path.glob(".t.parquet.*.tmp")
+    other = tmp_path / ".t.parquet.old.0123456789abcdef.tmp"
+    other.touch()
+    with tables.writer(path, example().schema) as first, tables.writer(path, example().schema):
+        assert not leftover.exists()
+        assert len(list(tmp_path.glob(".t.parquet.*.tmp"))) == 3
+        first.write(example())
+    assert sorted(os.listdir(tmp_path)) == [other.name, "t.parquet"]
+
+
+def test_folders_of_killed_writers_go(tmp_path: Path) -> None:
+    left = tmp_path / ".f.0123456789abcdef.tmp"
+    (left / "inner").mkdir(parents=True)
+    with tables.replace_folder(tmp_path / "f") as first:
+        assert not left.exists()
+        tables.write(first / "t.parquet", example())
+        with tables.replace_folder(tmp_path / "f") as second:
+            (second / "second").touch()
+        assert os.listdir(first) == ["t.parquet"]
+    assert os.listdir(tmp_path) == ["f"]
+    assert os.listdir(tmp_path / "f") == ["t.parquet"]
 
 
 def test_the_data_is_on_the_disk_before_the_name(
