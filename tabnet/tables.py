@@ -161,6 +161,7 @@ def read(path: PathLike, *, columns: Sequence[str] | pa.Schema | None = None) ->
     """
     with _opened(path) as file:
         names = _checked(path, file, columns)
+        _check_memory(path, file, names)
         with _named(path):
             return file.read(columns=names).select(names)
 
@@ -256,7 +257,7 @@ def _written(target: Path) -> Iterator[None]:
         if error.errno not in _REMEDIES:
             raise
         line = f"{os.strerror(error.errno)}; {_REMEDIES[error.errno]}, then run again"
-        raise OSError(f"{target}: must be writable, however: {line}") from None
+        raise type(error)(f"{target}: must be writable, however: {line}") from None
 
 
 def _remove_leftovers(target: Path) -> None:
@@ -304,7 +305,29 @@ def _opened(path: PathLike) -> Iterator[Any]:
     with _named(path):
         file = pq.ParquetFile(path, page_checksum_verification=True)
     with file:
+        _check_counts(path, file)
         yield file
+
+
+def _check_counts(path: PathLike, file: Any) -> None:
+    """The footer has no checksum: what it says of the number of rows must agree."""
+    # Not the counts of its columns: pyarrow may crash on asking a damaged file for them.
+    found = file.metadata
+    rows = sum(found.row_group(index).num_rows for index in range(found.num_row_groups))
+    if rows != found.num_rows:
+        raise ValueError(
+            f"{path}: must be a whole Parquet file, however: it disagrees on its number of rows"
+        )
+
+
+def _check_memory(path: PathLike, file: Any, names: Sequence[str]) -> None:
+    """A few bytes of Parquet can say that a column holds a value billions of times."""
+    need = 4 * file.metadata.num_rows * len(names)
+    have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if need > have:
+        raise ValueError(
+            f"{path}: must fit into the memory of {have} bytes, however: it has {need} or more"
+        )
 
 
 @contextmanager

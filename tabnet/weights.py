@@ -1,5 +1,6 @@
 """Trained models: what they consist of, and `model.safetensors`, which holds all of their seeds."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -84,6 +85,14 @@ class _Config(BaseModel):
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
     diverged: dict[int, int] = {}
+    digest: str = ""
+
+    def with_digest(self, weights: Mapping[str, NDArray[np.float32]]) -> "_Config":
+        """With the SHA-256 of all else in the file: a flipped bit makes no other model of it."""
+        found = hashlib.sha256(self.model_copy(update={"digest": ""}).model_dump_json().encode())
+        for name in sorted(weights):
+            found.update(name.encode() + weights[name].tobytes())
+        return self.model_copy(update={"digest": found.hexdigest()})
 
 
 def save(fitted: Fitted, path: Path | str) -> None:
@@ -97,7 +106,7 @@ def save(fitted: Fitted, path: Path | str) -> None:
         diverged=dict(fitted.diverged),
     )
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights.items()}
-    metadata = {METADATA_KEY: config.model_dump_json()}
+    metadata = {METADATA_KEY: config.with_digest(weights).model_dump_json()}
     tables.write_bytes(Path(path), safetensors_numpy.save(weights, metadata))
 
 
@@ -126,6 +135,8 @@ def load(path: Path | str) -> Fitted:
         diverged=config.diverged,
     )
     _check_shapes(path, fitted)
+    if config != config.with_digest(weights):
+        raise ValueError(f"{path} must have the digest of its content, however: it is damaged")
     return fitted
 
 

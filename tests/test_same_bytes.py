@@ -19,6 +19,7 @@ DATASET = "syn2"
 def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Contents]:
     copy = clone(Path(tmp_path_factory.mktemp("plain"), "clone"), small=True)
     copy.set(datasets=f"[{DATASET}]")
+    copy.commit()
     copy.repro()
     return copy, results(copy)
 
@@ -55,7 +56,7 @@ def test_two_threads(plain: tuple[Clone, Contents]) -> None:
     copy.run("git", "checkout", "-q", "params.yaml")
 
 
-def test_two_at_once_end_alike(plain: tuple[Clone, Contents], tmp_path: Path) -> None:
+def test_two_at_once_end_alike(plain: tuple[Clone, Contents]) -> None:
     """The second waits, is refused, or repeats what the first does: nothing is damaged."""
     copy, expected = plain
     processes = [
