@@ -5,7 +5,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: all test quick lint browser bench sweep lock repair kills clean
+.PHONY: all test quick lint browser bench sweep lock repair kills audit clean
 
 # The pipeline: data, training, masks, scores, reports.
 all: .venv/compiled
@@ -46,6 +46,12 @@ repair:
 kills: .venv/installed-test .venv/compiled
 	@python tests/kills.py
 
+# Known vulnerabilities of the pinned packages; fails where their list cannot be had.
+audit:
+	@test -x .venv-audit/bin/pip-audit || { $(PYTHON) -m venv .venv-audit && \
+		.venv-audit/bin/pip install -q pip-audit; }
+	@.venv-audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock
+
 # Pin the versions that pyproject.toml allows, as of today.
 lock:
 	$(PYTHON) -m venv .venv-lock
@@ -57,7 +63,7 @@ lock:
 	rm -rf .venv-lock build *.egg-info
 
 clean:
-	rm -rf .venv
+	rm -rf .venv .venv-audit
 
 .venv/installed: requirements.lock
 	@echo "Installing the packages of requirements.lock into .venv (once; some minutes)"

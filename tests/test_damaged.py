@@ -67,6 +67,7 @@ def one_line() -> Iterator[None]:
         raise Refused(str(error)) from None
 
 
+@pytest.mark.slow
 def test_tables(tmp_path: Path) -> None:
     path, expected = tmp_path / "t.parquet", table()
     tables.write(path, expected)
@@ -78,6 +79,7 @@ def test_tables(tmp_path: Path) -> None:
     assert check(path, load, flips=8000) > 7000
 
 
+@pytest.mark.slow
 def test_models(tmp_path: Path) -> None:
     path, expected = tmp_path / "model", fitted()
     weights.save(expected, path)

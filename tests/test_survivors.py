@@ -60,6 +60,7 @@ def poison_training(monkeypatch: pytest.MonkeyPatch, *ks: int, steps: int) -> No
     monkeypatch.setattr(KernelEngine, "iterate", iterate)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kernel", "torch"])
 @pytest.mark.parametrize("mask_type", ["sparsemax", "entmax15"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
@@ -164,6 +165,7 @@ def test_training_stops_when_no_seed_is_left(
     assert str(error.value) == line
 
 
+@pytest.mark.slow
 def test_the_stages_leave_a_diverged_seed_out_by_name(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
