@@ -14,7 +14,7 @@ import pytest
 
 from tabnet import tables
 from tabnet.report import __main__ as command
-from tabnet.report import explanation, figures, groups, images, report
+from tabnet.report import explanation, figures, groups, images, page, report
 from tests.report.example import FEATURES, write
 
 HOSTILE = (
@@ -100,6 +100,18 @@ def test_the_policy_allows_one_script_and_no_connection(html: str) -> None:
     assert re.fullmatch(r"'sha256-[\w+/]+=' 'unsafe-eval'", scripts)
 
 
+def test_a_part_of_the_script_imports_only_from_earlier_ones() -> None:
+    names: set[str] = set()
+    for place, part in enumerate(page.SCRIPTS):
+        code = page.asset(part)
+        for source in re.findall(r'from "\./(.+)";', code):
+            assert source in page.SCRIPTS[:place], f"{part} imports {source}"
+        own = set(re.findall(r"^(?:export )?(?:async )?(?:function|const|let) (\w+)", code, re.M))
+        assert not own & names, f"{part} says again what {own & names} is"
+        names |= own
+    assert not re.search(r"^(import|export) ", page.script(), re.M)
+
+
 def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
     text = Page(html).text
     for phrase in (
@@ -162,13 +174,13 @@ def test_names_are_shown_and_never_markup(tmp_path: Path) -> None:
     html = render(
         write(tmp_path, dataset="<i>&name", rows=40, features=HOSTILE), dataset="<i>&name"
     )
-    page = Page(html)
-    names = {tag for tag, _ in page.elements}
+    shown = Page(html)
+    names = {tag for tag, _ in shown.elements}
     assert names.isdisjoint({"img", "i&name"})
-    assert [tag for tag, _ in page.elements].count("script") == 5
+    assert [tag for tag, _ in shown.elements].count("script") == 5
     for name in HOSTILE:
-        assert name.replace("\r\n", "\n") in page.text.replace("\r\n", "\n")
-    assert "<i>&name" in page.text
+        assert name.replace("\r\n", "\n") in shown.text.replace("\r\n", "\n")
+    assert "<i>&name" in shown.text
 
 
 CASES: dict[str, Any] = {
