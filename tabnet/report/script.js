@@ -132,7 +132,9 @@ function save(name, blob) {
 /** The figure for paper: whatever the page's colours are, the file has the light ones. */
 async function svgOf(name) {
   const text = await views[name].toSVG();
-  return text.replace(/var\((--[a-z]+)\)/g, (_, variable) => facts.colours[variable]);
+  const light = text.replace(/var\((--[a-z]+)\)/g, (_, variable) => facts.colours[variable]);
+  const paper = `<rect width="100%" height="100%" fill="${facts.colours["--card"]}"/>`;
+  return light.replace(/<svg[^>]*>/, (opening) => opening + paper);
 }
 
 async function pngOf(name) {
@@ -141,10 +143,7 @@ async function pngOf(name) {
   await image.decode();
   const target = document.createElement("canvas");
   [target.width, target.height] = [2 * image.width, 2 * image.height];
-  const brush = target.getContext("2d");
-  brush.fillStyle = facts.colours["--card"];
-  brush.fillRect(0, 0, target.width, target.height);
-  brush.drawImage(image, 0, 0, target.width, target.height);
+  target.getContext("2d").drawImage(image, 0, 0, target.width, target.height);
   return new Promise((done) => target.toBlob(done, "image/png"));
 }
 
@@ -156,9 +155,10 @@ const csv = (table) => table.map((row) => row.map(quoted).join(",") + "\r\n").jo
 function tableOf(name) {
   if (name === "heat") return heatTable();
   const tables = specs[name].data.map(({ values }) => values ?? []);
-  const longest = tables.reduce((a, b) => (b.length > a.length ? b : a), []);
-  const columns = Object.keys(longest[0] ?? {}).filter((column) => !column.startsWith("_"));
-  return [columns, ...longest.map((row) => columns.map((column) => row[column]))];
+  const cells = (table) => table.length * Object.keys(table[0] ?? {}).length;
+  const data = tables.reduce((a, b) => (cells(b) > cells(a) ? b : a), []); // others hold labels
+  const columns = Object.keys(data[0] ?? {}).filter((column) => !column.startsWith("_"));
+  return [columns, ...data.map((row) => columns.map((column) => row[column]))];
 }
 
 /** What the heatmap shows, one line for each column and feature. */

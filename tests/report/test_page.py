@@ -14,7 +14,7 @@ import pytest
 
 from tabnet import tables
 from tabnet.report import __main__ as command
-from tabnet.report import explanation, figures, groups, images, page, report
+from tabnet.report import explanation, figures, groups, images, numbers, page, report
 from tests.report.example import FEATURES, write
 
 HOSTILE = (
@@ -49,7 +49,7 @@ def drawn(root: Path, *, dataset: str = "syn4", sort_by: str = "row") -> report.
     )
     return report.collect(
         opened,
-        explanation.numbers(root / "reports" / dataset),
+        numbers.read(root / "reports" / dataset, features=opened.features),
         sort_by=sort_by,
         quantile={"aggregate": 0.995, "steps": 0.995},
     )
@@ -121,6 +121,12 @@ def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
         "500 test observations",
     ):
         assert phrase in text
+
+
+def test_sentences_of_the_scores_say_them(html: str) -> None:
+    text = Page(html).text
+    assert "The consensus has 97 % of its mass on truly relevant features, single seeds" in text
+    assert "has an AUC of 0.998, single seeds have 0.968 on average." in text
 
 
 def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
@@ -282,5 +288,72 @@ def test_a_mistake_is_one_line(
     with pytest.raises(SystemExit) as stopped:
         command.main([str(folder) if option == "FOLDER" else option for option in options])
     assert str(stopped.value).startswith(message)
+    assert "\n" not in str(stopped.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+def foreign(root: Path, case: str) -> None:
+    """Puts a file into an example that does not belong to it."""
+    folder, reports = root / "data/syn4/explanation", root / "reports/syn4"
+    name, _, content = case.partition(" ")
+    path = next(p / name for p in (folder, reports, root / "data/syn4") if (p / name).exists())
+    if path.suffix != ".parquet":
+        path.write_text(content, "utf-8")
+    elif content == "short":
+        tables.write(path, pq.read_table(path).slice(1))
+    elif content == "renamed":
+        path.rename(path.with_stem("aggregate_seed_x"))
+    elif content == "gap":
+        path.rename(path.with_stem("step_9"))
+    else:
+        table = pq.read_table(path)
+        words = pa.array(["a word"] * len(table))
+        values = words if content.endswith("=text") else pa.array(range(len(table)))
+        place = table.schema.get_field_index(content.partition("=")[0])
+        table = table.set_column(place, table.schema.field(place).name, values)
+        tables.write(path, table)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("metrics.json {}", "metrics.json: must name one data set, however: none"),
+        ("metrics.json []", "metrics.json: must name one data set, however: no object"),
+        ('metrics.json {"a": 1, "b": 2}', "must name one data set, however: 'a', 'b'"),
+        ('metrics.json {"a": 1}', "metrics.json: must have the consensus' scores"),
+        ('metrics.json {"a": {"consensus": {"auc": 1}, "seeds": {}}}', "metrics.json: must have"),
+        ("metrics.json {", "metrics.json: must be JSON, however: Expecting"),
+        ("history.csv a,b\n1,2\n", "history.csv: must have a column 'epoch', however: it has a, b"),
+        ("history.csv", "history.csv: must be a table (CSV), however: No columns"),
+        ("history.csv epoch,seed,loss\n1,1,x\n", "history.csv: must be a table of numbers"),
+        ("importance.csv a\n1\n", "importance.csv: must have a column 'feature'"),
+        ("importance.csv feature,relevant,consensus\na,1,1\n", "must have the features 'V01', 'V"),
+        ("importance.csv feature,relevant,consensus\nV01,1,x\n", "must be a table of numbers"),
+        ("consensus.parquet V01=text", "consensus.parquet: column 'V01' must hold numbers"),
+        ("step_2.parquet short", "step_2.parquet: must have 6 rows, however: 5"),
+        ("step_2.parquet gap", "step_2.parquet: must be a Parquet file, however: it is missing"),
+        ("aggregate_seed_2.parquet short", "aggregate_seed_2.parquet: must have 6 rows"),
+        ("aggregate_seed_2.parquet renamed", "aggregate_seed_x.parquet: its seed must be"),
+        ("predictions.parquet short", "predictions.parquet: must have 6 rows, however: 5"),
+        ("predictions.parquet agreement=text", "predictions.parquet: column 'agreement' must"),
+        ("predictions.parquet label=number", "column 'label' must hold words, however: int64"),
+        ("test.parquet V03=text", "test.parquet: column 'V03' must hold numbers, however: string"),
+        ("relevance.parquet short", "relevance.parquet: must have 6 rows of split 'test'"),
+        ("relevance.parquet split=number", "column 'split' must hold words, however: int64"),
+    ],
+)
+def test_a_foreign_file_is_named_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, message: str
+) -> None:
+    root = write(tmp_path, rows=6)
+    foreign(root, case)
+    monkeypatch.chdir(tmp_path)
+    data = root / "data/syn4"
+    options = [data / "explanation", "--numbers", root / "reports/syn4"]
+    options += ["--values", data / "test.parquet", "--relevance", data / "relevance.parquet"]
+    with pytest.raises(SystemExit) as stopped:
+        command.main([str(option) for option in options])
+    assert message in str(stopped.value)
+    assert str(root) in str(stopped.value)
     assert "\n" not in str(stopped.value)
     assert not (tmp_path / "report.html").exists()
