@@ -132,7 +132,7 @@ function save(name, blob) {
 /** The figure for paper: whatever the page's colours are, the file has the light ones. */
 async function svgOf(name) {
   const text = await views[name].toSVG();
-  const light = text.replace(/var\((--[a-z]+)\)/g, (_, variable) => facts.colours[variable]);
+  const light = text.replace(/"var\((--[a-z]+)\)"/g, (_, name) => `"${facts.colours[name]}"`);
   const paper = `<rect width="100%" height="100%" fill="${facts.colours["--card"]}"/>`;
   return light.replace(/<svg[^>]*>/, (opening) => opening + paper);
 }

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -31,6 +32,10 @@ HOSTILE = (
     "<!--",
     "{{ 7 * 7 }} {% raw %} </style>",
     "=1+1,\r\nline",
+    "__proto__",
+    "label",
+    "var(--accent)",
+    "#3b6fd4",
 )
 
 
@@ -224,6 +229,12 @@ def example(root: Path, case: str) -> Path:
         (data / "explanation/predictions.parquet").unlink()
         for path in (root / "reports/syn4").iterdir():
             path.unlink()
+    elif case == "one nameless seed":
+        for path in (data / "explanation").glob("aggregate_seed_*"):
+            path.unlink()
+        (root / "reports/syn4/importance.csv").unlink()
+    elif case == "infinite values":
+        replace(data / "test.parquet", {"V01": [np.inf, -np.inf, *[1e30] * 38]})
     else:
         raise ValueError(case)
     return root
@@ -245,6 +256,8 @@ DEGENERATE = [
     "unknown labels",
     "all-zero masks",
     "masks alone",
+    "one nameless seed",
+    "infinite values",
 ]
 
 
