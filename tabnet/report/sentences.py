@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -65,6 +66,19 @@ def order_name(sort_by: str) -> str:
     return "the file" if sort_by == "row" else named(sort_by)
 
 
+def place(label: str) -> str:
+    """Where a group's rows are, at the start of a sentence.
+
+    >>> place("all rows"), place("pattern 1"), place("V10 > 0")
+    ('Over all rows', 'On rows of pattern 1', 'Where V10 > 0')
+    """
+    if label == "all rows":
+        return "Over all rows"
+    if re.fullmatch(r"pattern \d+|other patterns", label):
+        return f"On rows of {label}"
+    return f"Where {named(label)}"
+
+
 def size(explanation: Explanation) -> str:
     """How much was explained."""
     parts = [
@@ -111,12 +125,11 @@ def heat(
 def _group(features: Sequence[str], group: Group) -> str:
     share = np.array(group.share)
     if share.sum() == 0:
-        return f"On {group.label} ({count(group.rows, 'row')}), the consensus is all zero."
+        return f"{place(group.label)} ({group.rows:,}), the consensus is all zero."
     best = np.argsort(-share, kind="stable")
     enough = int(np.searchsorted(np.cumsum(share[best]) / share.sum(), 0.9)) + 1
     top = [f"{named(features[j])} ({percent(share[j])})" for j in best[: min(enough, 6)]]
-    where = "Over all rows" if group.label == "all rows" else f"Where {named(group.label)}"
-    text = f"{where} ({group.rows:,}), the consensus looks mostly at {listed(top)}"
+    text = f"{place(group.label)} ({group.rows:,}), the consensus looks mostly at {listed(top)}"
     if group.relevant is None:
         return f"{text}."
     true = sum(share[j] for j, relevant in enumerate(group.relevant) if relevant)
@@ -194,8 +207,10 @@ def by_group(groups: Sequence[Group]) -> list[str]:
             continue
         pairs = zip(group.share, group.relevant, strict=True)
         true = sum(share for share, relevant in pairs if relevant)
-        label = "All rows" if group.label == "all rows" else named(group.label)
-        said.append(f"{label}: {percent(true / total)} on truly relevant features (framed).")
+        said.append(
+            f"{place(group.label)}, {percent(true / total)} of the consensus lies on truly"
+            " relevant features (framed)."
+        )
     return said
 
 
