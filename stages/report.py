@@ -6,9 +6,9 @@ from pathlib import Path
 from stages import run
 from tabnet import tables
 from tabnet.params import Params
-from tabnet.report import images, report
+from tabnet.report import images, numbers, report
 from tabnet.report.card import card
-from tabnet.report.explanation import numbers, open_folder
+from tabnet.report.explanation import open_folder
 from tabnet.report.provenance import of_pipeline
 
 REPORTS = Path("reports")
@@ -27,7 +27,7 @@ def main(params: Params, dataset: str) -> None:
         relevance=data / "relevance.parquet",
         split=params.explain.split,
     )
-    read = numbers(folder)
+    read = numbers.read(folder, features=explanation.features)
     drawn = report.collect(
         explanation,
         read,

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tabnet import tables
-from tabnet.report import images, provenance, report
-from tabnet.report.explanation import numbers, open_folder
+from tabnet.report import images, numbers, provenance, report
+from tabnet.report.explanation import open_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> None:
     )
     drawn = report.collect(
         explanation,
-        numbers(options.numbers or options.folder),
+        numbers.read(options.numbers or options.folder, features=explanation.features),
         sort_by=options.sort_by,
         quantile={"aggregate": options.quantile, "steps": options.quantile},
     )

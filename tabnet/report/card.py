@@ -5,8 +5,9 @@ from __future__ import annotations
 import altair as alt
 
 from tabnet.report import heatmap, pooling, sentences
-from tabnet.report.explanation import Explanation, Numbers
+from tabnet.report.explanation import Explanation
 from tabnet.report.index import Card, drawn
+from tabnet.report.numbers import Numbers
 
 COLUMNS = 480  # of a small heatmap
 

@@ -1,16 +1,13 @@
-"""What a report is made of: an explanation folder, the explained rows and the stages' numbers."""
+"""What a report is made of: an explanation folder, the explained rows and their truth."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -20,6 +17,8 @@ from tabnet import tables
 BATCH = 65536  # rows read at a time
 PREDICTIONS = "predictions.parquet"
 P_OF_SEED = "probability_seed_"
+OF_SEED = "aggregate_seed_"
+NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
 
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
@@ -100,40 +99,6 @@ class Explanation:
         return known[sort_by].astype(np.float64)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Numbers:
-    """What train and evaluate wrote down; missing where a file is."""
-
-    metrics: dict[str, Any] | None = None
-    history: pd.DataFrame | None = None
-    importance: pd.DataFrame | None = None
-
-
-def numbers(folder: Path) -> Numbers:
-    """The numbers in a reports folder: metrics.json, history.csv, importance.csv."""
-    metrics, history, importance = (
-        folder / name for name in ("metrics.json", "history.csv", "importance.csv")
-    )
-    return Numbers(
-        metrics=_metrics(metrics) if metrics.exists() else None,
-        history=pd.read_csv(history) if history.exists() else None,
-        importance=_importance(importance) if importance.exists() else None,
-    )
-
-
-def _metrics(path: Path) -> dict[str, Any]:
-    """The metrics of the one data set that the file names."""
-    (metrics,) = json.loads(path.read_text("utf-8")).values()
-    return dict(metrics)
-
-
-def _importance(path: Path) -> pd.DataFrame:
-    # A feature may be called "NA" or "1": names stay text.
-    table = pd.read_csv(path, dtype={"feature": str}, keep_default_na=False)
-    rest = table.columns.drop("feature")
-    return table.assign(**table[rest].apply(pd.to_numeric, errors="coerce"))
-
-
 def open_folder(
     folder: Path,
     *,
@@ -151,26 +116,57 @@ def open_folder(
     main = folder / "consensus.parquet"
     rows = tables.rows(main)
     features = tuple(pq.read_schema(main).names)
-    steps = len(list(folder.glob("step_[0-9]*.parquet")))
-    shown = _shown(folder / "aggregate.parquet")
     result = Explanation(
         name=name,
         folder=folder,
         features=features,
         rows=rows,
         seeds=_seeds(folder),
-        shown=shown,
-        steps=steps,
+        shown=_shown(folder / "aggregate.parquet"),
+        steps=len(list(folder.glob("step_[0-9]*.parquet"))),
         predictions=_predictions(folder / PREDICTIONS),
         values=values,
         relevance=relevance,
         split=split,
     )
-    panels = ["aggregate", *(f"step_{s + 1}" for s in range(steps))]
-    for path in [folder / f"{panel}.parquet" for panel in panels] + [values or main]:
-        if tables.rows(path) != rows:
-            raise ValueError(f"{path}: must have {rows} rows, however: {tables.rows(path)}")
+    _check(result)
     return result
+
+
+def _check(explanation: Explanation) -> None:
+    """Whether the files have the rows and the features of the consensus."""
+    e = explanation
+    panels = ["consensus", "aggregate", *(f"step_{s + 1}" for s in range(e.steps))]
+    panels += [f"{OF_SEED}{seed}" for seed in e.seeds]
+    for path in [e.folder / f"{panel}.parquet" for panel in panels]:
+        _require(path, e.features, rows=e.rows)
+    if e.values is not None:
+        _require(e.values, e.features, rows=e.rows)
+    if e.predictions is not None:
+        names = [f"{P_OF_SEED}{seed}" for seed in e.seeds]
+        _require(e.folder / PREDICTIONS, ["probability", "agreement", *names], rows=e.rows)
+    if e.relevance is not None:
+        _require(e.relevance, e.features, rows=None)
+        found = pc.sum(pc.equal(_words(e.relevance, "split"), e.split), min_count=0).as_py()
+        if found != e.rows:
+            raise ValueError(
+                f"{e.relevance}: must have {e.rows} rows of split {e.split!r}, however: {found}"
+            )
+
+
+def _require(path: Path, columns: Sequence[str], *, rows: int | None) -> None:
+    """Whether a Parquet file has as many rows, and numbers in all the columns."""
+    found = tables.rows(path)
+    if rows is not None and found != rows:
+        raise ValueError(f"{path}: must have {rows} rows, however: {found}")
+    schema = pq.read_schema(path)
+    for name in columns:
+        if schema.names.count(name) != 1:
+            shown = ", ".join(map(repr, schema.names[:20])) or "no columns"
+            raise ValueError(f"{path}: must have one column {name!r}, however: it has {shown}")
+        kind = schema.field(name).type
+        if not any(test(kind) for test in NUMERIC):
+            raise ValueError(f"{path}: column {name!r} must hold numbers, however: {kind}")
 
 
 def _matrix(table: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> Floats:
@@ -185,22 +181,36 @@ def _shown(path: Path) -> int | None:
     """The seed whose masks are shown, if the file says so."""
     tables.rows(path)  # names what is wrong with the file
     seed = (pq.read_schema(path).metadata or {}).get(b"seed")
-    return None if seed is None else int(seed)
+    return None if seed is None else _number(path, seed.decode(errors="replace"))
 
 
 def _seeds(folder: Path) -> tuple[int, ...]:
-    prefix = "aggregate_seed_"
-    stems = [path.stem for path in folder.glob(f"{prefix}*.parquet")]
-    return tuple(sorted(int(stem.removeprefix(prefix)) for stem in stems))
+    paths = folder.glob(f"{OF_SEED}*.parquet")
+    return tuple(sorted(_number(path, path.stem.removeprefix(OF_SEED)) for path in paths))
+
+
+def _number(path: Path, seed: str) -> int:
+    if not (seed.isascii() and seed.isdigit()):
+        raise ValueError(f"{path}: its seed must be a whole number, however: {seed}")
+    return int(seed)
 
 
 def _predictions(path: Path) -> Predictions | None:
     if not path.exists():
         return None
-    table = tables.read(path, columns=["label", "probability", "agreement"])
-    label = pc.if_else(pc.equal(table["label"], "yes"), 1.0, 0.0)
+    _require(path, ["probability", "agreement"], rows=None)
+    table = tables.read(path, columns=["probability", "agreement"])
+    label = pc.if_else(pc.equal(_words(path, "label"), "yes"), 1.0, 0.0)
     return Predictions(
         label=label.to_numpy().astype(np.float32),
         probability=_matrix(table, ["probability"])[:, 0],
         agreement=_matrix(table, ["agreement"])[:, 0],
     )
+
+
+def _words(path: Path, column: str) -> pa.ChunkedArray:
+    """A column of text; all missing is text too."""
+    words = tables.read(path, columns=[column])[column]
+    if not (pa.types.is_string(words.type) or pa.types.is_null(words.type)):
+        raise ValueError(f"{path}: column {column!r} must hold words, however: {words.type}")
+    return words.cast(pa.string())

@@ -20,8 +20,9 @@ from tabnet.report import (
     store,
     trust,
 )
-from tabnet.report.explanation import Explanation, Numbers, Predictions
+from tabnet.report.explanation import Explanation, Predictions
 from tabnet.report.groups import Group
+from tabnet.report.numbers import Numbers
 from tabnet.report.page import Figure
 
 

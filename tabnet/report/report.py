@@ -22,7 +22,8 @@ from tabnet.report import (
     sentences,
     store,
 )
-from tabnet.report.explanation import Explanation, Numbers
+from tabnet.report.explanation import Explanation
+from tabnet.report.numbers import Numbers
 from tabnet.report.store import Store
 
 # Masks compress to a fifth where they are sparse, hardly where they are not.

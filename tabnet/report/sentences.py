@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,13 +18,15 @@ from tabnet.report.store import Store
 def percent(share: float) -> str:
     """A share as a reader wants it.
 
-    >>> percent(0.3333), percent(0.0004), percent(0.9968)
-    ('33 %', '0.04 %', '99.7 %')
+    >>> percent(0.3333), percent(0.0004), percent(0.9968), percent(0.096), percent(1e-7)
+    ('33 %', '0.04 %', '99.7 %', '10 %', 'less than 0.01 %')
     """
     value = 100 * share
     if 99 < value < 100:
         return f"{min(value, 99.9):.1f} %"
-    return f"{value:.0f} %" if value >= 10 or value == 0 else f"{value:.1g} %"
+    if 0 < value < 0.01:
+        return "less than 0.01 %"
+    return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1g} %"
 
 
 def listed(items: Sequence[str]) -> str:
@@ -61,6 +64,19 @@ def order_name(sort_by: str) -> str:
     ('the file', 'V10')
     """
     return "the file" if sort_by == "row" else named(sort_by)
+
+
+def place(label: str) -> str:
+    """Where a group's rows are, at the start of a sentence.
+
+    >>> place("all rows"), place("pattern 1"), place("V10 > 0")
+    ('Over all rows', 'On rows of pattern 1', 'Where V10 > 0')
+    """
+    if label == "all rows":
+        return "Over all rows"
+    if re.fullmatch(r"pattern \d+|other patterns", label):
+        return f"On rows of {label}"
+    return f"Where {named(label)}"
 
 
 def size(explanation: Explanation) -> str:
@@ -109,12 +125,11 @@ def heat(
 def _group(features: Sequence[str], group: Group) -> str:
     share = np.array(group.share)
     if share.sum() == 0:
-        return f"On {group.label} ({count(group.rows, 'row')}), the consensus is all zero."
+        return f"{place(group.label)} ({group.rows:,}), the consensus is all zero."
     best = np.argsort(-share, kind="stable")
     enough = int(np.searchsorted(np.cumsum(share[best]) / share.sum(), 0.9)) + 1
     top = [f"{named(features[j])} ({percent(share[j])})" for j in best[: min(enough, 6)]]
-    where = "Over all rows" if group.label == "all rows" else f"Where {named(group.label)}"
-    text = f"{where} ({group.rows:,}), the consensus looks mostly at {listed(top)}"
+    text = f"{place(group.label)} ({group.rows:,}), the consensus looks mostly at {listed(top)}"
     if group.relevant is None:
         return f"{text}."
     true = sum(share[j] for j, relevant in enumerate(group.relevant) if relevant)
@@ -151,16 +166,19 @@ def importance(table: pd.DataFrame) -> list[str]:
 def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
     """What the consensus gains over single seeds in what matters most here."""
     by_name = table.set_index("score")[["consensus", "mean"]].astype(float)
-    texts = {
-        "mask mass on relevant features": "of the mask lies on truly relevant features",
-        "AUC": "is the AUC of the predicted probabilities",
-    }
     said = ["Filled: the consensus; ring and line: mean and deviation of single seeds."]
-    for name, text in texts.items():
+    texts = {
+        "mask mass on relevant features": (
+            percent,
+            "The consensus has {} of its mass on truly relevant features",
+        ),
+        "AUC": ("{:.3f}".format, "The mean of the seeds' probabilities has an AUC of {}"),
+    }
+    for name, (text, sentence) in texts.items():
         if name in by_name.index:
-            both, alone = percent(by_name["consensus"][name]), percent(by_name["mean"][name])
-            single = f"; with single seeds {alone} on average" if seeds > 1 else ""
-            said.append(f"With the consensus, {both} {text}{single}.")
+            both, alone = text(by_name["consensus"][name]), text(by_name["mean"][name])
+            single = f", single seeds have {alone} on average" if seeds > 1 else ""
+            said.append(f"{sentence.format(both)}{single}.")
     return said
 
 
@@ -190,7 +208,8 @@ def by_group(groups: Sequence[Group]) -> list[str]:
         pairs = zip(group.share, group.relevant, strict=True)
         true = sum(share for share, relevant in pairs if relevant)
         said.append(
-            f"{named(group.label)}: {percent(true / total)} on truly relevant features (framed)."
+            f"{place(group.label)}, {percent(true / total)} of the consensus lies on truly"
+            " relevant features (framed)."
         )
     return said
 

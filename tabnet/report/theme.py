@@ -76,7 +76,12 @@ def with_variables(spec: Any) -> Any:
     {'mark': {'fill': 'var(--accent)'}}
     """
     if isinstance(spec, dict):
-        return {key: with_variables(value) for key, value in spec.items()}
+        return {k: v if _is_data(k, v) else with_variables(v) for k, v in spec.items()}
     if isinstance(spec, list):
         return [with_variables(value) for value in spec]
     return VARIABLES.get(spec, spec) if isinstance(spec, str) else spec
+
+
+def _is_data(key: str, value: Any) -> bool:
+    """Whether it is what a chart shows: a feature may be called as a colour is."""
+    return key in ("values", "domain") or (key == "value" and isinstance(value, list))

@@ -136,10 +136,28 @@ def test_no_frame_is_blank_while_the_clip_moves(opened: Opened) -> None:
     opened.choose("clip-aggregate", "0.995")
 
 
+def test_without_a_script_the_page_has_texts_and_tables_and_no_dead_controls(
+    browser: Browser, root: Path
+) -> None:
+    page = browser.new_context(java_script_enabled=False).new_page()
+    page.goto((root / "report.html").as_uri())
+    assert page.locator("noscript p").is_visible()
+    for control in page.locator("button, select, input").all():
+        assert not control.is_visible()
+    page.click("summary >> nth=0")
+    assert page.locator("#heat ~ * table, details table").first.is_visible()
+    assert "exactly the truly relevant ones" in page.inner_text("main")
+    page.context.close()
+
+
 def test_it_prints(browser: Browser, root: Path, tmp_path: Path) -> None:
     opened = Opened(browser, (root / "report.html").as_uri(), color_scheme="dark")
     opened.page.emulate_media(media="print")
     assert opened.page.evaluate("getComputedStyle(document.body).color") == "rgb(0, 0, 0)"
-    assert not opened.page.is_visible(".controls")
+    for control in opened.page.locator("button, select, input").all():
+        assert not control.is_visible()
+    for key in ("#ramp", ".truth-key b"):
+        style = f"getComputedStyle(document.querySelector('{key}')).printColorAdjust"
+        assert opened.page.evaluate(style) == "exact"
     assert opened.page.pdf(format="A4", print_background=True).startswith(b"%PDF")
     opened.close()

@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tabnet.report import explanation, index
+from tabnet.report import explanation, index, numbers
 from tabnet.report.card import card
 from tests.report.example import write
 from tests.report.test_page import Page, render
@@ -19,8 +19,8 @@ def made(root: Path, name: str, *, rows: int = 300) -> index.Card:
     write(root, dataset=name, rows=rows)
     data = root / "data" / name
     opened = explanation.open_folder(data / "explanation", name=name, values=data / "test.parquet")
-    numbers = explanation.numbers(root / "reports" / name)
-    return card(opened, numbers, sort_by="V10", quantile=0.995)
+    found = numbers.read(root / "reports" / name, features=opened.features)
+    return card(opened, found, sort_by="V10", quantile=0.995)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import struct
 from base64 import b64decode
 from itertools import pairwise
@@ -188,6 +189,15 @@ def test_sentences_do_not_claim_what_the_data_contradict() -> None:
     assert "0 are truly relevant" in text
     right = {**wrong, "relevant": [1.0, 0.0]}
     assert "exactly" in " ".join(sentences.importance(pd.DataFrame(right)))
+
+
+@given(st.floats(0, 1))
+def test_a_percentage_has_no_exponent_and_is_true(share: float) -> None:
+    text = sentences.percent(share)
+    assert re.fullmatch(r"(less than )?\d+(\.\d+)? %", text)
+    assert (text == "100 %") == (share == 1)
+    assert (text == "0 %") == (share == 0)
+    assert abs(float(text.split()[-2]) - 100 * share) <= 0.51
 
 
 @given(st.text())

@@ -8,13 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tabnet import tables
 from tabnet.report import __main__ as command
-from tabnet.report import explanation, figures, groups, images, report
+from tabnet.report import explanation, figures, groups, images, numbers, page, report
 from tests.report.example import FEATURES, write
 
 HOSTILE = (
@@ -31,6 +32,10 @@ HOSTILE = (
     "<!--",
     "{{ 7 * 7 }} {% raw %} </style>",
     "=1+1,\r\nline",
+    "__proto__",
+    "label",
+    "var(--accent)",
+    "#3b6fd4",
 )
 
 
@@ -49,7 +54,7 @@ def drawn(root: Path, *, dataset: str = "syn4", sort_by: str = "row") -> report.
     )
     return report.collect(
         opened,
-        explanation.numbers(root / "reports" / dataset),
+        numbers.read(root / "reports" / dataset, features=opened.features),
         sort_by=sort_by,
         quantile={"aggregate": 0.995, "steps": 0.995},
     )
@@ -100,6 +105,18 @@ def test_the_policy_allows_one_script_and_no_connection(html: str) -> None:
     assert re.fullmatch(r"'sha256-[\w+/]+=' 'unsafe-eval'", scripts)
 
 
+def test_a_part_of_the_script_imports_only_from_earlier_ones() -> None:
+    names: set[str] = set()
+    for place, part in enumerate(page.SCRIPTS):
+        code = page.asset(part)
+        for source in re.findall(r'from "\./(.+)";', code):
+            assert source in page.SCRIPTS[:place], f"{part} imports {source}"
+        own = set(re.findall(r"^(?:export )?(?:async )?(?:function|const|let) (\w+)", code, re.M))
+        assert not own & names, f"{part} says again what {own & names} is"
+        names |= own
+    assert not re.search(r"^(import|export) ", page.script(), re.M)
+
+
 def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
     text = Page(html).text
     for phrase in (
@@ -109,6 +126,12 @@ def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
         "500 test observations",
     ):
         assert phrase in text
+
+
+def test_sentences_of_the_scores_say_them(html: str) -> None:
+    text = Page(html).text
+    assert "The consensus has 97 % of its mass on truly relevant features, single seeds" in text
+    assert "has an AUC of 0.998, single seeds have 0.968 on average." in text
 
 
 def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
@@ -162,13 +185,13 @@ def test_names_are_shown_and_never_markup(tmp_path: Path) -> None:
     html = render(
         write(tmp_path, dataset="<i>&name", rows=40, features=HOSTILE), dataset="<i>&name"
     )
-    page = Page(html)
-    names = {tag for tag, _ in page.elements}
+    shown = Page(html)
+    names = {tag for tag, _ in shown.elements}
     assert names.isdisjoint({"img", "i&name"})
-    assert [tag for tag, _ in page.elements].count("script") == 5
+    assert [tag for tag, _ in shown.elements].count("script") == 5
     for name in HOSTILE:
-        assert name.replace("\r\n", "\n") in page.text.replace("\r\n", "\n")
-    assert "<i>&name" in page.text
+        assert name.replace("\r\n", "\n") in shown.text.replace("\r\n", "\n")
+    assert "<i>&name" in shown.text
 
 
 CASES: dict[str, Any] = {
@@ -206,6 +229,12 @@ def example(root: Path, case: str) -> Path:
         (data / "explanation/predictions.parquet").unlink()
         for path in (root / "reports/syn4").iterdir():
             path.unlink()
+    elif case == "one nameless seed":
+        for path in (data / "explanation").glob("aggregate_seed_*"):
+            path.unlink()
+        (root / "reports/syn4/importance.csv").unlink()
+    elif case == "infinite values":
+        replace(data / "test.parquet", {"V01": [np.inf, -np.inf, *[1e30] * 38]})
     else:
         raise ValueError(case)
     return root
@@ -227,6 +256,8 @@ DEGENERATE = [
     "unknown labels",
     "all-zero masks",
     "masks alone",
+    "one nameless seed",
+    "infinite values",
 ]
 
 
@@ -270,5 +301,72 @@ def test_a_mistake_is_one_line(
     with pytest.raises(SystemExit) as stopped:
         command.main([str(folder) if option == "FOLDER" else option for option in options])
     assert str(stopped.value).startswith(message)
+    assert "\n" not in str(stopped.value)
+    assert not (tmp_path / "report.html").exists()
+
+
+def foreign(root: Path, case: str) -> None:
+    """Puts a file into an example that does not belong to it."""
+    folder, reports = root / "data/syn4/explanation", root / "reports/syn4"
+    name, _, content = case.partition(" ")
+    path = next(p / name for p in (folder, reports, root / "data/syn4") if (p / name).exists())
+    if path.suffix != ".parquet":
+        path.write_text(content, "utf-8")
+    elif content == "short":
+        tables.write(path, pq.read_table(path).slice(1))
+    elif content == "renamed":
+        path.rename(path.with_stem("aggregate_seed_x"))
+    elif content == "gap":
+        path.rename(path.with_stem("step_9"))
+    else:
+        table = pq.read_table(path)
+        words = pa.array(["a word"] * len(table))
+        values = words if content.endswith("=text") else pa.array(range(len(table)))
+        place = table.schema.get_field_index(content.partition("=")[0])
+        table = table.set_column(place, table.schema.field(place).name, values)
+        tables.write(path, table)
+
+
+@pytest.mark.parametrize(
+    ("case", "message"),
+    [
+        ("metrics.json {}", "metrics.json: must name one data set, however: none"),
+        ("metrics.json []", "metrics.json: must name one data set, however: no object"),
+        ('metrics.json {"a": 1, "b": 2}', "must name one data set, however: 'a', 'b'"),
+        ('metrics.json {"a": 1}', "metrics.json: must have the consensus' scores"),
+        ('metrics.json {"a": {"consensus": {"auc": 1}, "seeds": {}}}', "metrics.json: must have"),
+        ("metrics.json {", "metrics.json: must be JSON, however: Expecting"),
+        ("history.csv a,b\n1,2\n", "history.csv: must have a column 'epoch', however: it has a, b"),
+        ("history.csv", "history.csv: must be a table (CSV), however: No columns"),
+        ("history.csv epoch,seed,loss\n1,1,x\n", "history.csv: must be a table of numbers"),
+        ("importance.csv a\n1\n", "importance.csv: must have a column 'feature'"),
+        ("importance.csv feature,relevant,consensus\na,1,1\n", "must have the features 'V01', 'V"),
+        ("importance.csv feature,relevant,consensus\nV01,1,x\n", "must be a table of numbers"),
+        ("consensus.parquet V01=text", "consensus.parquet: column 'V01' must hold numbers"),
+        ("step_2.parquet short", "step_2.parquet: must have 6 rows, however: 5"),
+        ("step_2.parquet gap", "step_2.parquet: must be a Parquet file, however: it is missing"),
+        ("aggregate_seed_2.parquet short", "aggregate_seed_2.parquet: must have 6 rows"),
+        ("aggregate_seed_2.parquet renamed", "aggregate_seed_x.parquet: its seed must be"),
+        ("predictions.parquet short", "predictions.parquet: must have 6 rows, however: 5"),
+        ("predictions.parquet agreement=text", "predictions.parquet: column 'agreement' must"),
+        ("predictions.parquet label=number", "column 'label' must hold words, however: int64"),
+        ("test.parquet V03=text", "test.parquet: column 'V03' must hold numbers, however: string"),
+        ("relevance.parquet short", "relevance.parquet: must have 6 rows of split 'test'"),
+        ("relevance.parquet split=number", "column 'split' must hold words, however: int64"),
+    ],
+)
+def test_a_foreign_file_is_named_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str, message: str
+) -> None:
+    root = write(tmp_path, rows=6)
+    foreign(root, case)
+    monkeypatch.chdir(tmp_path)
+    data = root / "data/syn4"
+    options = [data / "explanation", "--numbers", root / "reports/syn4"]
+    options += ["--values", data / "test.parquet", "--relevance", data / "relevance.parquet"]
+    with pytest.raises(SystemExit) as stopped:
+        command.main([str(option) for option in options])
+    assert message in str(stopped.value)
+    assert str(root) in str(stopped.value)
     assert "\n" not in str(stopped.value)
     assert not (tmp_path / "report.html").exists()

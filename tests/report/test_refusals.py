@@ -62,7 +62,12 @@ def test_hostile_names_are_shown_and_nothing_executes(browser: Browser, tmp_path
         "#detail tbody tr", "rows => rows.map(r => r.cells[0].textContent)"
     )
     assert shown == list(HOSTILE)
-    for j in (0, 3, 4, 5):
+    labels = page.text_content("#heat svg")
+    assert labels is not None
+    for label in ("__proto__", "var(--accent)", "#3b6fd4"):
+        assert label in labels
+        assert label in saved(opened, "heat", "svg")
+    for j in (0, 3, 4, 5, 13):
         opened.choose("order", f"feature:{j}")
     table = csv.reader(io.StringIO(saved(opened, "importance", "csv"), newline=""))
     assert {row[0] for row in table} >= set(HOSTILE)

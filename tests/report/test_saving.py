@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -41,10 +42,34 @@ def test_every_figure_can_be_saved(opened: Opened) -> None:
         svg = saved(opened, figure, "svg")
         assert ElementTree.fromstring(svg).tag.endswith("svg")
         assert "var(--" not in svg
+        first = ElementTree.fromstring(svg)[0]  # paper, whatever lies below the figure
+        assert first.attrib == {"width": "100%", "height": "100%", "fill": "#ffffff"}
         rows = list(csv.reader(io.StringIO(saved(opened, figure, "csv"), newline="")))
         assert len(rows) > 1
         assert len({len(row) for row in rows}) == 1
     assert downloaded(opened, "heat", "png").startswith(b"\x89PNG")
+
+
+def test_saved_tables_hold_what_the_figures_show(opened: Opened, root: Path) -> None:
+    columns = {
+        "importance": ["feature", "mask", "share", "truth"],
+        "groups": ["feature", "group", "share", "relevant"],
+        "scores": ["dataset", "score", "consensus", "mean", "std", "low", "high"],
+        "agreement": ["low", "high", "rows"],
+        "training": ["epoch", "seed", "loss"],
+        "roc": ["fpr", "tpr"],
+        "calibration": ["predicted", "observed", "rows", "low", "high"],
+        "spread": ["low", "high", "rows", "label"],
+    }
+    tables = {name: pd.read_csv(io.StringIO(saved(opened, name, "csv"))) for name in columns}
+    assert {name: list(table.columns) for name, table in tables.items()} == columns
+    metrics = json.loads((root / "reports/syn4/metrics.json").read_text())["syn4"]["consensus"]
+    scores = tables["scores"].set_index("score")["consensus"]
+    assert scores["AUC"] == metrics["auc"]
+    assert scores["false discoveries (lower is better)"] == metrics["fdr"]
+    assert tables["agreement"]["rows"].sum() == 5000
+    history = pd.read_csv(root / "reports/syn4/history.csv")
+    np.testing.assert_allclose(tables["training"]["loss"], history["loss"], atol=1e-5)
 
 
 def test_the_saved_table_of_the_heatmap_is_what_it_shows(opened: Opened, root: Path) -> None:

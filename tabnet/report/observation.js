@@ -1,0 +1,218 @@
+// One observation of the heatmap: its detail, and the pointer, the wheel and the keys that find it.
+
+import {
+  D,
+  K,
+  arrays,
+  bins,
+  clipOf,
+  columnAt,
+  element,
+  facts,
+  rows,
+  source,
+  state,
+} from "./columns.js";
+import { ROWS, addCells, band, corner, heat, place, placeCross, zoom } from "./heatmap.js";
+
+const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "missing");
+const detail = element("detail");
+const detailRows = [];
+
+function buildDetail() {
+  const heading = document.createElement("h3");
+  const text = document.createElement("p");
+  const table = document.createElement("table");
+  const short = { consensus: "cons.", aggregate: "agg." };
+  const heads = facts.panels.map(({ mask }) => short[mask] ?? mask.replace("step_", "S"));
+  addCells(table.createTHead().insertRow(), ["feature", "value", ...heads], [], "col");
+  const body = table.createTBody();
+  for (const name of facts.features) {
+    const row = body.insertRow();
+    addCells(row, [name], ["", ...heads.map(() => "")]);
+    detailRows.push(row);
+  }
+  const seeds = document.createElement("p");
+  table.hidden = true;
+  const scroll = document.createElement("div");
+  scroll.className = "scroll";
+  scroll.append(table);
+  detail.replaceChildren(heading, text, scroll, seeds);
+  return { heading, text, table, seeds };
+}
+
+const parts = buildDetail();
+
+function describe(column) {
+  if (source() === bins) {
+    const [first, last] = [arrays["bin_edges"][column], arrays["bin_edges"][column + 1]];
+    const title = `Observations ${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")}`;
+    return [
+      title,
+      `${state.how === "max" ? "Largest" : "Mean"} value of ${last - first} observations in the order of ${facts.sort_label}.`,
+      "",
+    ];
+  }
+  const said = [];
+  if (arrays["label"]) {
+    said.push(`label ${["no", "yes"][arrays["label"][column]] ?? "unknown"}`);
+  }
+  let seeds = "";
+  if (arrays["probability"]) {
+    said.push(`P(yes) ${number(arrays["probability"][column], 3)}`);
+    said.push(`agreement ${number(arrays["agreement"][column], 3)}`);
+    const scale = facts.arrays["by_seed"].scale;
+    const each = facts.seeds.map((seed, k) => {
+      return `${seed}: ${number(scale * arrays["by_seed"][k * rows.count + column], 2)}`;
+    });
+    if (each.length) seeds = `P(yes) by seed — ${each.join(", ")}`;
+  }
+  return [
+    `Observation ${(arrays["row"][column] + 1).toLocaleString("en")}`,
+    said.join(" · "),
+    seeds,
+  ];
+}
+
+export function showDetail() {
+  const none = state.at < 0 || !source().count;
+  parts.table.hidden = none;
+  if (none) {
+    parts.heading.textContent = "One observation";
+    parts.text.textContent = "Point at the heatmap, or focus it and press the arrow keys.";
+    parts.seeds.textContent = "";
+    return;
+  }
+  const column = columnAt(state.at);
+  const from = source();
+  const [heading, text, seeds] = describe(column);
+  parts.heading.textContent = heading;
+  parts.text.textContent = text;
+  parts.seeds.textContent = seeds;
+  const clips = facts.panels.map((_, k) => clipOf(k));
+  const masks = facts.panels.map((_, k) => from.mask(k));
+  detailRows.forEach((row, f) => {
+    const truth = from.truth ? from.truth[f * from.count + column] / facts.truth_levels : 0;
+    row.className = `${f === state.feature ? "here" : ""} ${truth > 0.5 ? "true" : ""}`;
+    const values = from === rows && arrays["values"];
+    row.cells[1].textContent = values ? number(values[f * from.count + column], 3) : "";
+    masks.forEach(({ values, scale }, k) => {
+      const value = scale * values[f * from.count + column];
+      const cell = row.cells[k + 2];
+      cell.textContent = value ? value.toFixed(2) : "·";
+      cell.style.setProperty("--share", `${Math.min(100, (100 * value) / clips[k]).toFixed(0)}%`);
+    });
+  });
+}
+
+export function point(at, panel, feature) {
+  Object.assign(state, { at, panel, feature });
+  placeCross();
+  showDetail();
+}
+
+/** What the keyboard has reached, for those who do not see it. */
+function announce() {
+  const { values, scale } = source().mask(state.panel);
+  const column = columnAt(state.at);
+  const value = scale * values[state.feature * source().count + column];
+  const truth = source().truth?.[state.feature * source().count + column] ? ", truly relevant" : "";
+  const what = `${facts.features[state.feature]}, ${facts.panels[state.panel].name}`;
+  element("status").textContent = `${describe(column)[0]}, ${what}: ${value.toFixed(2)}${truth}`;
+}
+
+function under(event) {
+  const box = element("heat").querySelector("svg").getBoundingClientRect();
+  const [left, top] = corner();
+  const x = event.clientX - box.left - left;
+  const y = event.clientY - box.top - top;
+  const inside = x >= 0 && x < heat.width() && y >= 0 && y < heat.height();
+  const row = Math.floor((y / heat.height()) * ROWS);
+  const position = state.lo + ((state.hi - state.lo) * x) / heat.width();
+  return {
+    x,
+    inside: inside && source().count > 0,
+    at: Math.max(0, Math.min(source().extent - 1e-9, position)),
+    panel: Math.min(K - 1, Math.floor(row / (D + 2))),
+    feature: Math.max(0, Math.min(D - 1, (row % (D + 2)) - 1)),
+  };
+}
+
+let pressed = null;
+
+export function listen(target) {
+  target.addEventListener("pointermove", (event) => {
+    const { inside, at, panel, feature, x } = under(event);
+    if (pressed !== null && Math.abs(x - pressed.x) > 4) {
+      const [first, last] = [pressed.x, Math.max(0, Math.min(heat.width(), x))].sort(
+        (a, b) => a - b,
+      );
+      place(band, first, 0, last - first, heat.height());
+    }
+    if (!state.held) point(inside ? at : -1, panel, feature);
+  });
+  target.addEventListener("pointerdown", (event) => {
+    const spot = under(event);
+    if (event.button === 0 && spot.inside && event.pointerType !== "touch") pressed = spot;
+  });
+  addEventListener("pointerup", (event) => {
+    if (pressed === null) return;
+    const [first, last] = [pressed, under(event)];
+    const dragged = !band.hidden;
+    pressed = null;
+    band.hidden = true;
+    if (dragged) zoom(Math.min(first.at, last.at), Math.max(first.at, last.at));
+    else hold(!state.held || Math.abs(first.at - state.at) >= 1, first);
+  });
+  target.addEventListener("pointerleave", () => {
+    if (!state.held && document.activeElement !== target) point(-1, 0, 0);
+  });
+  target.addEventListener("wheel", wheel, { passive: false });
+  target.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || !source().count) return;
+    if (key(event.key, event.shiftKey)) event.preventDefault();
+  });
+}
+
+function hold(held, { at, panel, feature }) {
+  state.held = held;
+  point(at, panel, feature);
+}
+
+/** Zooms about the pointer; only a heatmap with the focus takes the wheel from the page. */
+function wheel(event) {
+  const spot = under(event);
+  const wanted = document.activeElement === event.currentTarget || event.ctrlKey;
+  if (!wanted || !spot.inside) return;
+  event.preventDefault();
+  const factor = Math.exp(Math.max(-0.5, Math.min(0.5, event.deltaY * 0.002)));
+  zoom(spot.at - (spot.at - state.lo) * factor, spot.at + (state.hi - spot.at) * factor);
+}
+
+/** Acts on a key; whether it is one of the heatmap's. */
+function key(name, shift) {
+  const { extent, count } = source();
+  const width = state.hi - state.lo;
+  const step = shift ? width / 20 : Math.max(extent / count, width / heat.width());
+  let { at, panel, feature } = state;
+  if (at < 0) at = state.lo;
+  else if (name === "ArrowRight") at += source() === rows ? Math.max(1, Math.round(step)) : step;
+  else if (name === "ArrowLeft") at -= source() === rows ? Math.max(1, Math.round(step)) : step;
+  const row = panel * D + feature + { ArrowDown: 1, ArrowUp: -1 }[name];
+  if (name === "ArrowDown" || name === "ArrowUp") {
+    panel = Math.floor(((row + K * D) % (K * D)) / D);
+    feature = (row + K * D) % D;
+  } else if (name === "Home") at = 0;
+  else if (name === "End") at = extent - extent / count;
+  else if (name === "+" || name === "=") zoom(at - width / 4, at + width / 4);
+  else if (name === "-") zoom(at - width, at + width);
+  else if (name === "0") zoom(0, extent);
+  else if (name === "Escape") state.held = false;
+  else if (!name.startsWith("Arrow")) return false;
+  at = Math.max(0, Math.min(extent - extent / count, at));
+  if (at < state.lo || at >= state.hi)
+    zoom(at - (state.hi - state.lo) / 2, at + (state.hi - state.lo) / 2);
+  point(at, panel, feature);
+  announce();
+  return true;
+}
