@@ -118,8 +118,8 @@ class Model(Section):
     n_a: Width = 8
     n_steps: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 3
     gamma: Annotated[float, Field(ge=1)] = 1.3
-    n_independent: Layers = 2
-    n_shared: Layers = 2
+    n_independent: Layers = 1
+    n_shared: Layers = 1
     virtual_batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 256
     momentum: Share = 0.02
     mask_type: Literal["sparsemax", "entmax15"] = "sparsemax"

@@ -87,7 +87,8 @@ def test_entropy_is_zero_for_one_feature_and_at_most_log_d() -> None:
 
 @pytest.mark.parametrize(("n_steps", "thousands"), [(4, 26), (5, 31)])
 def test_parameter_count_is_the_papers(n_steps: int, thousands: int) -> None:
-    net = TabNet(Model(n_d=16, n_a=16, n_steps=n_steps), n_features=11, n_classes=2, n_seeds=1)
+    model = Model(n_d=16, n_a=16, n_steps=n_steps, n_shared=2, n_independent=2)
+    net = TabNet(model, n_features=11, n_classes=2, n_seeds=1)
     assert sum(p.numel() for p in net.parameters()) // 1000 == thousands
 
 

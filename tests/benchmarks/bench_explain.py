@@ -28,13 +28,14 @@ from tabnet.weights import Fitted
 
 N_FEATURES = 10
 PEER_ROWS = 40_000
+PEERS = Model(n_shared=2, n_independent=2)  # the sizes that pytorch-tabnet has by default
 FEATURES = tuple(f"V{i:02d}" for i in range(1, N_FEATURES + 1))
 
 
 def fitted(n_seeds: int) -> Fitted:
     seeds = tuple(range(1, n_seeds + 1))
-    start = weights.initial(Model(), seeds, n_features=N_FEATURES, n_classes=2)
-    return Fitted(Model(), FEATURES, ("no", "yes"), seeds, start)
+    start = weights.initial(PEERS, seeds, n_features=N_FEATURES, n_classes=2)
+    return Fitted(PEERS, FEATURES, ("no", "yes"), seeds, start)
 
 
 def rows_a_second(run: Callable[[], object], rows: int) -> float:

@@ -23,6 +23,8 @@ from tabnet.train import fit
 from tabnet.weights import initial
 
 ROWS = 5000
+# The sizes that pytorch-tabnet has by default.
+PEERS = Model(n_shared=2, n_independent=2, virtual_batch_size=128)
 ROUNDS = 7
 Run = Callable[[], object]
 
@@ -139,13 +141,13 @@ def peer_fit(epochs: int) -> Run:
 def our_fit(epochs: int, *, threads: int = 1) -> Run:
     x, y = data(10)
     train = Train(seeds=tuple(range(10)), epochs=epochs, threads=threads, device="cpu")
-    return lambda: fit(x, y, train=train)
+    return lambda: fit(x, y, model=PEERS, train=train)
 
 
 def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    small, wide = Model(), Model(n_d=64, n_a=64)
+    small, wide = PEERS, PEERS.model_copy(update={"n_d": 64, "n_a": 64})
     print("pytorch-tabnet | ours | ratio")
     peer = peer_iteration(small, 10, 256)
     ours = iteration(small, 10, 256)
