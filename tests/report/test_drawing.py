@@ -159,5 +159,8 @@ def test_it_prints(browser: Browser, root: Path, tmp_path: Path) -> None:
     for key in ("#ramp", ".truth-key b"):
         style = f"getComputedStyle(document.querySelector('{key}')).printColorAdjust"
         assert opened.page.evaluate(style) == "exact"
+    # Taller than what the header leaves of a page: kept together, it would leave that one empty.
+    heat = "getComputedStyle(document.querySelector('[data-figure=heat]')).breakInside"
+    assert opened.page.evaluate(heat) == "auto"
     assert opened.page.pdf(format="A4", print_background=True).startswith(b"%PDF")
     opened.close()
