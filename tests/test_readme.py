@@ -41,6 +41,7 @@ def test_python_blocks_run(number: int, tmp_path: Path, monkeypatch: pytest.Monk
 def test_shell_blocks_run(small: Clone, number: int) -> None:
     # Each block starts from the committed state, as a reader would who tries one of them.
     small.run("git", "reset", "-q", "--hard")
+    small.run("dvc", "checkout", "-q", "--force")
     small.run("bash", "-euo", "pipefail", "-c", blocks("sh")[number])
 
 
