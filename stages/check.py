@@ -7,7 +7,7 @@ make anything run again.
 from pathlib import Path
 
 from stages import run
-from tabnet import tables
+from tabnet import files
 from tabnet.params import Params
 
 
@@ -17,7 +17,7 @@ def main(params: Params) -> None:
         from tabnet.device import resolve
 
         resolve(params.train.device)
-    tables.write_text(Path("data", "params.valid"), "params.yaml is valid.\n")
+    files.write_text(Path("data", "params.valid"), "params.yaml is valid.\n")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import scores, tables
+from tabnet import files, scores, tables
 from tabnet.params import Params
 
 PROBABILITY = "probability_seed_"
@@ -51,8 +51,8 @@ def main(params: Params, dataset: str) -> None:
     }
     # Named by the data set: DVC can then show its columns without the file's path before each.
     text = json.dumps(_readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False)
-    tables.write_text(reports / "metrics.json", f"{text}\n")
-    tables.write_text(reports / "importance.csv", _csv(features, columns))
+    files.write_text(reports / "metrics.json", f"{text}\n")
+    files.write_text(reports / "importance.csv", _csv(features, columns))
 
 
 def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:

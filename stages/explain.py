@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import device, tables, weights
+from tabnet import device, files, tables, weights
 from tabnet.explain import Explainer, consensus, distance, representative
 from tabnet.params import Params
 from tabnet.weights import Fitted
@@ -30,7 +30,7 @@ def main(params: Params, dataset: str) -> None:
     rows = Rows(data / f"{params.explain.split}.parquet", fitted, params.explain.batch_rows)
     where = device.resolve(params.train.device)
     threads = params.train.threads
-    with tables.replace_folder(data / "explanation") as out:
+    with files.replace_folder(data / "explanation") as out:
         shown = _write_seeds(out, rows, Explainer(fitted, device=where, threads=threads))
         if params.explain.seed != "auto":
             shown = params.explain.seed

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from stages import run
-from tabnet import tables
+from tabnet import files
 from tabnet.params import Params
 from tabnet.report import index
 
@@ -15,7 +15,7 @@ def main(params: Params) -> None:
     """Collects the cards that the reports' stage left in reports/index."""
     paths = [REPORTS / "index" / f"{dataset}.json" for dataset in params.datasets]
     cards = [json.loads(path.read_text("utf-8")) for path in paths]
-    tables.write_text(REPORTS / "index.html", index.html(cards))
+    files.write_text(REPORTS / "index.html", index.html(cards))
 
 
 if __name__ == "__main__":

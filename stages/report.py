@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from stages import run
-from tabnet import tables
+from tabnet import files
 from tabnet.params import Params
 from tabnet.report import images, numbers, report
 from tabnet.report.card import card
@@ -38,12 +38,12 @@ def main(params: Params, dataset: str) -> None:
     html = report.html(
         drawn, provenance=of_pipeline(explanation, params.model_dump(exclude={"datasets"}))
     )
-    tables.write_bytes(folder / "masks.png", images.png(picture))
-    tables.write_text(folder / "masks.svg", images.svg(picture))
-    tables.write_text(folder / "report.html", html)
+    files.write_bytes(folder / "masks.png", images.png(picture))
+    files.write_text(folder / "masks.svg", images.svg(picture))
+    files.write_text(folder / "report.html", html)
     shown = card(explanation, read, sort_by=sort_by, quantile=quantile["aggregate"])
     text = json.dumps(shown, indent=1, sort_keys=True, allow_nan=False)
-    tables.write_text(REPORTS / "index" / f"{dataset}.json", text)
+    files.write_text(REPORTS / "index" / f"{dataset}.json", text)
 
 
 if __name__ == "__main__":

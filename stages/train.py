@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 import tabnet
 from stages import run
-from tabnet import tables, weights
+from tabnet import files, tables, weights
 from tabnet.checkpoint import Checkpoint
 from tabnet.params import Params
 from tabnet.survivors import Losses
@@ -42,7 +42,7 @@ def main(params: Params, dataset: str) -> None:
         checkpoint=checkpoint,
     )
     text = history.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    tables.write_text(Path("reports", dataset, "history.csv"), text)
+    files.write_text(Path("reports", dataset, "history.csv"), text)
     weights.save(fitted, Path("data", dataset, "model.safetensors"))
     checkpoint.remove()
 

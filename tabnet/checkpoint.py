@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import numpy as safetensors_numpy
 
-from tabnet import tables
+from tabnet import files
 
 logger = logging.getLogger(__name__)
 HISTORY = "history"
@@ -41,7 +41,7 @@ class Checkpoint:
         arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
         body = safetensors_numpy.save(arrays | {HISTORY: np.stack(history)})
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        tables.write_bytes(self.path, hashlib.sha256(body).digest() + body)
+        files.write_bytes(self.path, hashlib.sha256(body).digest() + body)
         self._remove_oldest()
 
     def load(self) -> tuple[State, list[NDArray[np.float64]]] | None:

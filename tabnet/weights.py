@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import numpy as safetensors_numpy
 
-from tabnet import layout, tables
+from tabnet import files, layout
 from tabnet.params import Model
 
 FORMAT = 1
@@ -107,7 +107,7 @@ def save(fitted: Fitted, path: Path | str) -> None:
     )
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights.items()}
     metadata = {METADATA_KEY: config.with_digest(weights).model_dump_json()}
-    tables.write_bytes(Path(path), safetensors_numpy.save(weights, metadata))
+    files.write_bytes(Path(path), safetensors_numpy.save(weights, metadata))
 
 
 def load(path: Path | str) -> Fitted:

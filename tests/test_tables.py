@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tabnet import tables
+from tabnet import files, tables
 
 ROOT = Path(__file__).parents[1]
 
@@ -166,7 +166,7 @@ def fail_to_replace(path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "replace", refuse)
-        tables.write_text(path, "new")
+        files.write_text(path, "new")
 
 
 @pytest.mark.parametrize("fail", [fail_in_block, fail_to_sync, fail_to_replace])
@@ -208,19 +208,6 @@ def test_a_kill_leaves_what_was_there(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == [other.name, "t.parquet"]
 
 
-def test_folders_of_killed_writers_go(tmp_path: Path) -> None:
-    left = tmp_path / ".f.0123456789abcdef.tmp"
-    (left / "inner").mkdir(parents=True)
-    with tables.replace_folder(tmp_path / "f") as first:
-        assert not left.exists()
-        tables.write(first / "t.parquet", example())
-        with tables.replace_folder(tmp_path / "f") as second:
-            (second / "second").touch()
-        assert os.listdir(first) == ["t.parquet"]
-    assert os.listdir(tmp_path) == ["f"]
-    assert os.listdir(tmp_path / "f") == ["t.parquet"]
-
-
 def test_the_data_is_on_the_disk_before_the_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,30 +234,14 @@ def test_permissions_are_what_the_umask_allows(umask: int, mode: int, tmp_path: 
     before = os.umask(umask)
     try:
         tables.write(tmp_path / "t.parquet", example())
-        tables.write_text(tmp_path / "t.txt", "text")
-        with tables.replace_folder(tmp_path / "folder") as folder:
-            tables.write_text(folder / "t.txt", "text")
+        files.write_text(tmp_path / "t.txt", "text")
+        with files.replace_folder(tmp_path / "folder") as folder:
+            files.write_text(folder / "t.txt", "text")
     finally:
         os.umask(before)
     for name in ("t.parquet", "t.txt", "folder/t.txt"):
         assert (tmp_path / name).stat().st_mode & 0o777 == mode
     assert (tmp_path / "folder").stat().st_mode & 0o777 == 0o777 & ~umask
-
-
-def test_text_is_written_as_it_is(tmp_path: Path) -> None:
-    tables.write_text(tmp_path / "t.txt", "a\r\né\n")
-    assert (tmp_path / "t.txt").read_bytes() == "a\r\né\n".encode()
-    tables.write_bytes(tmp_path / "t.txt", b"\x00")
-    assert (tmp_path / "t.txt").read_bytes() == b"\x00"
-
-
-def test_a_link_is_replaced_and_its_target_kept(tmp_path: Path) -> None:
-    """DVC can put links into its cache in place of outputs."""
-    (tmp_path / "cache").write_text("cached")
-    (tmp_path / "t.txt").symlink_to("cache")
-    tables.write_text(tmp_path / "t.txt", "new")
-    assert (tmp_path / "cache").read_text() == "cached"
-    assert not (tmp_path / "t.txt").is_symlink()
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
@@ -367,72 +338,3 @@ def test_a_matrix_is_of_finite_numbers(column: list[object], problem: str) -> No
     assert str(caught.value) == f"x.parquet: {problem}"
     with pytest.raises(ValueError, match="the table: must have one column 'b'"):
         tables.matrix(table, ["b"])
-
-
-def fill(folder: Path) -> None:
-    tables.write_text(folder / "new.txt", "new")
-
-
-def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
-    target = tmp_path / "deep" / "folder"
-    with tables.replace_folder(target) as folder:
-        fill(folder)
-        assert not target.exists()
-    assert os.listdir(target) == ["new.txt"]
-    (target / "stale.txt").write_text("stale")
-    with tables.replace_folder(target) as folder:
-        fill(folder)
-        assert (target / "stale.txt").exists()
-    assert os.listdir(target) == ["new.txt"]
-    assert os.listdir(target.parent) == ["folder"]
-
-
-def test_a_file_or_link_gives_way_to_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "kept.txt").write_text("kept")
-    (tmp_path / "folder").symlink_to("cache")
-    with tables.replace_folder(tmp_path / "folder") as folder:
-        fill(folder)
-    (tmp_path / "file").write_text("old")
-    with tables.replace_folder(tmp_path / "file") as folder:
-        fill(folder)
-    assert (tmp_path / "cache" / "kept.txt").exists()
-    assert sorted(os.listdir(tmp_path)) == ["cache", "file", "folder"]
-    assert os.listdir(tmp_path / "file") == os.listdir(tmp_path / "folder") == ["new.txt"]
-
-
-def interrupted(target: Path) -> None:
-    with tables.replace_folder(target) as folder:
-        fill(folder)
-        raise KeyboardInterrupt
-
-
-def test_a_failed_folder_leaves_the_old_one(tmp_path: Path) -> None:
-    target = tmp_path / "folder"
-    for expected in ([], ["old.txt"]):
-        with pytest.raises(KeyboardInterrupt):
-            interrupted(target)
-        assert os.listdir(tmp_path) == ["folder"] * bool(expected)
-        target.mkdir(exist_ok=True)
-        (target / "old.txt").write_text("old")
-        assert os.listdir(target) == ["old.txt"]
-
-
-def test_a_failed_rename_brings_the_old_folder_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    target = tmp_path / "folder"
-    target.mkdir()
-    (target / "old.txt").write_text("old")
-    rename = Path.rename
-
-    def refuse_the_new(self: Path, to: Path) -> Path:
-        if to == target and (self / "new.txt").exists():
-            raise PermissionError(13, "Permission denied")
-        return rename(self, to)
-
-    monkeypatch.setattr(Path, "rename", refuse_the_new)
-    with pytest.raises(PermissionError), tables.replace_folder(target) as folder:
-        fill(folder)
-    assert os.listdir(tmp_path) == ["folder"]
-    assert os.listdir(target) == ["old.txt"]

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tabnet import tables
+from tabnet import files
 from tabnet.report import images, numbers, provenance, report
 from tabnet.report.explanation import open_folder
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         quantile={"aggregate": options.quantile, "steps": options.quantile},
     )
     made_from = provenance.of_folder(explanation)
-    tables.write_text(options.out, report.html(drawn, provenance=made_from))
+    files.write_text(options.out, report.html(drawn, provenance=made_from))
     print(options.out)
     if options.masks is not None:
         _save(options.masks, drawn)
@@ -67,9 +67,9 @@ def run(options: argparse.Namespace) -> None:
 def _save(path: Path, drawn: report.Report) -> None:
     picture = report.picture(drawn)
     if path.suffix == ".png":
-        tables.write_bytes(path, images.png(picture))
+        files.write_bytes(path, images.png(picture))
     else:
-        tables.write_text(path, images.svg(picture))
+        files.write_text(path, images.svg(picture))
 
 
 if __name__ == "__main__":

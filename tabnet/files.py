@@ -1,0 +1,144 @@
+"""Files written whole or not at all: under a temporary name, which then takes the place of the old.
+
+Files and folders alike. A temporary name is locked while it is written, so that what a killed
+writer left is found and removed by the next one.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+PathLike = str | os.PathLike[str]
+
+_REMEDIES = {
+    errno.EACCES: "allow writing in its folder",
+    errno.EDQUOT: "free disk space",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+    errno.EIO: "look after the disk",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENFILE: "close other programs' files",
+    errno.ENOSPC: "free disk space",
+    errno.ENOTDIR: "remove the file that is in the place of its folder",
+    errno.EPERM: "allow writing in its folder",
+    errno.EROFS: "use a folder that is not read-only",
+}
+
+
+def write_text(path: PathLike, text: str) -> None:
+    """Writes UTF-8 without changing line ends, atomically."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: PathLike, data: bytes) -> None:
+    """Writes bytes, atomically."""
+    with replaced(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def replaced(path: PathLike) -> Iterator[Path]:
+    """A new file's name in the same folder, that replaces `path` if the block succeeds."""
+    target = Path(path)
+    with _temporary(target, Path.touch) as temporary:
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, target)
+        _sync(target.parent)
+
+
+@contextmanager
+def replace_folder(path: PathLike) -> Iterator[Path]:
+    """An empty folder that takes the place of `path` if the block ends without an exception."""
+    target = Path(path)
+    with _temporary(target, Path.mkdir) as temporary:
+        old = _beside(target)
+        yield temporary
+        _sync(temporary)
+        if os.path.lexists(target):
+            target.rename(old)
+        try:
+            temporary.rename(target)
+        except BaseException:
+            if os.path.lexists(old):
+                old.rename(target)
+            raise
+        _sync(target.parent)
+        _remove(old)
+
+
+@contextmanager
+def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
+    """A new file or folder beside `target`, gone when the block ends.
+
+    It is locked until then, so that what a killed writer left is told from what another writes:
+    nobody locks that any more, and the next writer of the same target removes it.
+    """
+    temporary = _beside(target)
+    with ExitStack() as stack:
+        stack.enter_context(_written(target))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(target)
+        stack.callback(_remove, temporary)
+        while not temporary.exists():  # cleared up by another writer before it was locked: again
+            create(temporary)
+            stack.enter_context(_locked(temporary, fcntl.LOCK_EX))
+        yield temporary
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[None]:
+    """Turns what the system says into one line that names the file and what to do."""
+    try:
+        yield
+    except OSError as error:
+        # Of what is read meanwhile the error says so itself.
+        if error.errno not in _REMEDIES:
+            raise
+        line = f"{os.strerror(error.errno)}; {_REMEDIES[error.errno]}, then run again"
+        raise type(error)(f"{target}: must be writable, however: {line}") from None
+
+
+def _remove_leftovers(target: Path) -> None:
+    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.tmp")
+    for path in target.parent.iterdir():
+        if pattern.fullmatch(path.name):
+            with suppress(BlockingIOError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                _remove(path)
+
+
+@contextmanager
+def _locked(path: Path, how: int) -> Iterator[None]:
+    """Holds an advisory lock on a file or folder, which ends with the process at the latest."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, how)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _beside(target: Path) -> Path:
+    # Not `tempfile`: its files are private to their owner, ours have what the umask allows.
+    return target.with_name(f".{target.name}.{secrets.token_hex(8)}.tmp")
+
+
+def _sync(path: Path) -> None:
+    """Asks that a file or folder be on the disk before what follows."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
