@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +14,14 @@ from numpy.typing import NDArray
 
 from stages import run
 from tabnet import device, files, tables, weights
-from tabnet.explain import Explainer, consensus, distance, representative
+from tabnet.explain import Explainer, representative
 from tabnet.params import Params
 from tabnet.weights import Fitted
 
 LABEL, POSITIVE = "y", "yes"
 Floats = NDArray[np.float32]
+Write = Callable[[str, Sequence[Floats | pa.Array]], None]
+Writers = Callable[[Mapping[str, pa.Schema]], AbstractContextManager[Write]]
 
 
 def main(params: Params, dataset: str) -> None:
@@ -28,13 +32,17 @@ def main(params: Params, dataset: str) -> None:
     if params.explain.seed != "auto":
         _check_seed(fitted, params.explain.seed)
     rows = Rows(data / f"{params.explain.split}.parquet", fitted, params.explain.batch_rows)
-    where = device.resolve(params.train.device)
-    threads = params.train.threads
+    explainer = partial(
+        Explainer, device=device.resolve(params.train.device), threads=params.train.threads
+    )
     with files.replace_folder(data / "explanation") as out:
-        shown = _write_seeds(out, rows, Explainer(fitted, device=where, threads=threads))
+        write = partial(_writers, out, threads=params.train.threads)
+        shown = _write_seeds(write, rows, explainer(fitted))
         if params.explain.seed != "auto":
             shown = params.explain.seed
-        _write_shown(out, rows, Explainer(fitted.only(shown), device=where, threads=threads))
+        if len(fitted.seeds) > 1:
+            _write_steps(write, rows, explainer(fitted.only(shown)))
+        files.copy(out / f"aggregate_seed_{shown}.parquet", out / "aggregate.parquet")
 
 
 def _check_seed(fitted: Fitted, seed: int) -> None:
@@ -65,31 +73,39 @@ class Rows:
             first += batch.num_rows
 
 
-def _write_seeds(out: Path, rows: Rows, explainer: Explainer) -> int:
+def _write_seeds(writers: Writers, rows: Rows, explainer: Explainer) -> int:
     """Write each seed's aggregate masks, the consensus and the predictions.
 
-    Returns the representative seed.
+    And the step masks, if there is one seed only. Returns the representative seed.
     """
     fitted = rows.fitted
-    seeds = [str(seed) for seed in fitted.seeds]
+    alone = len(fitted.seeds) == 1
     positive = fitted.classes.index(POSITIVE)
-    masks = tables.schema(fitted.features)
-    schemas = {"consensus": masks, "predictions": _prediction_schema(seeds, fitted.diverged)}
-    schemas |= {f"aggregate_seed_{seed}": masks for seed in seeds}
-    total_distance = np.zeros(len(seeds))
-    with _writers(out, schemas) as write:
+    total_distance = np.zeros(len(fitted.seeds))
+    schemas = _seed_schemas(fitted) | (_step_schemas(fitted) if alone else {})
+    with writers(schemas) as write:
         for x, labels in rows:
-            of_seeds = explainer.seed_masks(x)
-            middle = consensus(of_seeds.aggregate)
-            distances = distance(of_seeds.aggregate, middle)  # K x b
+            masks = explainer.masks(x, steps=alone)
+            middle, distances = explainer.consensus(masks.aggregate)
             total_distance += distances.sum(1, dtype=np.float64)
-            probability = of_seeds.probability[..., positive]  # K x b
+            probability = masks.probability[..., positive]  # K x b
             write("consensus", list(middle.T))
-            for seed, mask in zip(seeds, of_seeds.aggregate, strict=True):
+            for seed, mask in zip(fitted.seeds, masks.aggregate, strict=True):
                 write(f"aggregate_seed_{seed}", list(mask.T))
             means = [probability.mean(0), 1 - distances.mean(0)]
-            write("predictions", [labels, *means, *probability, *of_seeds.total])
+            write("predictions", [labels, *means, *probability, *masks.total])
+            if alone:
+                _write_batch_of_steps(write, masks.steps[0])
     return representative(fitted.seeds, total_distance)
+
+
+def _seed_schemas(fitted: Fitted) -> dict[str, pa.Schema]:
+    masks = tables.schema(fitted.features)
+    aggregates = {
+        f"aggregate_seed_{s}": masks.with_metadata({"seed": str(s)}) for s in fitted.seeds
+    }
+    predictions = _prediction_schema(list(map(str, fitted.seeds)), fitted.diverged)
+    return {"consensus": masks, "predictions": predictions} | aggregates
 
 
 def _prediction_schema(seeds: list[str], diverged: Mapping[int, int]) -> pa.Schema:
@@ -100,39 +116,55 @@ def _prediction_schema(seeds: list[str], diverged: Mapping[int, int]) -> pa.Sche
     return pa.schema([("label", pa.string()), *tables.schema(numbers)], metadata)
 
 
-def _write_shown(out: Path, rows: Rows, explainer: Explainer) -> None:
-    """Write the shown seed's aggregate and step masks; the files' metadata name the seed."""
-    fitted = rows.fitted
-    (seed,) = explainer.seeds
-    masks = tables.schema(fitted.features).with_metadata({"seed": str(seed)})
-    steps = [f"step_{s}" for s in range(1, fitted.model.n_steps + 1)]
-    with _writers(out, dict.fromkeys(["aggregate", *steps], masks)) as write:
-        for batch in tables.batches(
-            out / f"aggregate_seed_{seed}.parquet", batch_rows=rows.batch_rows
-        ):
-            write("aggregate", batch.columns)
+def _write_steps(writers: Writers, rows: Rows, explainer: Explainer) -> None:
+    """Write a seed's step masks."""
+    with writers(_step_schemas(explainer.fitted)) as write:
         for x, _ in rows:
-            for step, mask in zip(steps, explainer.step_masks(x), strict=True):
-                write(step, list(mask.T))
+            _write_batch_of_steps(write, explainer.step_masks(x))
 
 
-Write = Callable[[str, Sequence[Floats | pa.Array]], None]
+def _step_schemas(fitted: Fitted) -> dict[str, pa.Schema]:
+    """Of a model of one seed, which the files' metadata name."""
+    (seed,) = fitted.seeds
+    masks = tables.schema(fitted.features).with_metadata({"seed": str(seed)})
+    return {f"step_{s}": masks for s in range(1, fitted.model.n_steps + 1)}
+
+
+def _write_batch_of_steps(write: Write, steps: Floats) -> None:
+    for number, mask in enumerate(steps, 1):
+        write(f"step_{number}", list(mask.T))
 
 
 @contextmanager
-def _writers(folder: Path, schemas: Mapping[str, pa.Schema]) -> Iterator[Write]:
-    """Tables that are written together, batch by batch: `write(name, columns)`."""
+def _writers(folder: Path, schemas: Mapping[str, pa.Schema], *, threads: int) -> Iterator[Write]:
+    """Tables that are written together, batch by batch: `write(name, columns)`.
+
+    With more than one thread, a batch is written while the next one is computed; then only one,
+    so that no more than these two are held.
+    """
     with ExitStack() as stack:
-        files = {
+        writers = {
             name: stack.enter_context(tables.writer(folder / f"{name}.parquet", schema))
             for name, schema in schemas.items()
         }
+        pool = stack.enter_context(ThreadPoolExecutor(threads)) if threads > 1 else None
+        last: dict[str, Future[None]] = {}
 
         def write(name: str, columns: Sequence[Floats | pa.Array]) -> None:
             arrays = [pa.array(column) for column in columns]
-            files[name].write(pa.record_batch(arrays, names=schemas[name].names))
+            batch = pa.record_batch(arrays, schema=schemas[name])
+            if pool is None:
+                writers[name].write(batch)
+                return
+            if name in last:
+                last[name].result()
+            last[name] = pool.submit(writers[name].write, batch)
 
         yield write
+        for future in last.values():
+            future.result()
+        if pool:  # what is left of each, side by side as well
+            list(pool.map(tables.Writer.close, writers.values()))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from tabnet import device
 from tabnet.arrays import finite_rows
 from tabnet.device import Device
+from tabnet.kernel.consensus import consensus as kernel_consensus
 from tabnet.kernel.explainer import KernelExplainer
+from tabnet.kernel.threads import Threads
 from tabnet.masks import Masks, normalise
 from tabnet.weights import Fitted
 
@@ -55,8 +57,13 @@ class Explainer:
     """A trained model, ready to explain batches of rows: in compiled code on the CPU."""
 
     def __init__(self, fitted: Fitted, *, device: str = "cpu", threads: int = 1) -> None:
-        self.seeds = fitted.seeds
+        self.fitted, self.seeds = fitted, fitted.seeds
         self._masks = _masks(fitted, device, threads)
+        self._threads = Threads(threads)
+
+    def masks(self, x: Floats, *, steps: bool) -> Masks:
+        """Everything for the rows `x` (B x D), the masks of every decision step if so asked."""
+        return self._masks(x, steps=steps)
 
     def seed_masks(self, x: Floats) -> SeedMasks:
         """Aggregate masks and predictions of all seeds for the rows `x` (B x D)."""
@@ -68,6 +75,10 @@ class Explainer:
         assert len(self.seeds) == 1
         steps: Floats = self._masks(x, steps=True).steps[0]
         return steps
+
+    def consensus(self, aggregate: Floats) -> tuple[Floats, Floats]:
+        """`consensus` of the masks and each seed's `distance` to it, in compiled code."""
+        return kernel_consensus(aggregate, self._threads)
 
 
 class _Compute(Protocol):
@@ -91,6 +102,8 @@ def consensus(aggregate: Floats) -> Floats:
     A seed's masks carry that seed's noise, and so does a mean over seeds; what fewer than half of
     the seeds select, the median drops. The consensus of one seed is that seed's mask.
     """
+    if len(aggregate) == 1:  # it has its sums already; to divide by them again would move bits
+        return np.asarray(aggregate[0])
     return normalise(np.median(aggregate, axis=0))[0]
 
 
@@ -124,8 +137,7 @@ def explain(
     batches = [rows[i : i + batch_rows] for i in range(0, len(rows), batch_rows)] or [rows]
     explainer = Explainer(fitted, device=where)
     by_seed = _concatenate([explainer.seed_masks(batch) for batch in batches])
-    middle = consensus(by_seed.aggregate)
-    distances = distance(by_seed.aggregate, middle)
+    middle, distances = explainer.consensus(by_seed.aggregate)
     shown = representative(fitted.seeds, distances.sum(1)) if seed == "auto" else seed
     steps = Explainer(fitted.only(shown), device=where)
     return Explanation(

@@ -41,6 +41,12 @@ def write_bytes(path: PathLike, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def copy(source: PathLike, target: PathLike) -> None:
+    """Copies a file's bytes, atomically."""
+    with replaced(target) as temporary:
+        shutil.copyfile(source, temporary)
+
+
 @contextmanager
 def replaced(path: PathLike) -> Iterator[Path]:
     """A new file's name in the same folder, that replaces `path` if the block succeeds."""

@@ -19,12 +19,13 @@ from tabnet import layout
 from tabnet.engine import TorchEngine, by_seed
 from tabnet.kernel import functions
 from tabnet.kernel.compiled import folder, source_digest
+from tabnet.kernel.consensus import consensus, consensus_rows
 from tabnet.kernel.engine import KernelEngine
 from tabnet.kernel.explainer import KernelExplainer
 from tabnet.kernel.explanation import explain_rows
 from tabnet.kernel.iteration import iterate
 from tabnet.kernel.plan import pack, size
-from tabnet.kernel.threads import shares
+from tabnet.kernel.threads import Threads, shares
 from tabnet.kernel.vectors import LANES, Vector, load, store
 from tabnet.params import Model, Train
 from tabnet.train import batch_slices, row_order
@@ -243,9 +244,10 @@ def test_every_entry_point_is_compiled_once() -> None:
         case.kernel().iterate(case.order(), 0.1)
         x = case.data()[0]
         x.flags.writeable = False
-        KernelExplainer(model, case.weights(), n_features=3, threads=1)(x, steps=False)
-    entry_points: list[Any] = [iterate, explain_rows]
-    assert [len(function.signatures) for function in entry_points] == [1, 1]
+        explainer = KernelExplainer(model, case.weights(), n_features=3, threads=1)
+        consensus(explainer(x, steps=False).aggregate, Threads(1))
+    entry_points: list[Any] = [iterate, explain_rows, consensus_rows]
+    assert [len(function.signatures) for function in entry_points] == [1, 1, 1]
 
 
 @FEW

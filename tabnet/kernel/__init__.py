@@ -3,6 +3,6 @@
 The mathematics is that of `tabnet.layers` and `tabnet.model`, with gradients written out, and the
 parameters are the same; nothing that those cover is left out. To be read beside them, in the order
 `layers`, `masks`, `network` (on `tape`, `products`, `functions` and `vectors`); then `iteration`
-with `engine`, which train, and `explanation` with `explainer`. `python -m tabnet.kernel` compiles
-it ahead of time.
+with `engine`, which train, `explanation` with `explainer`, and `consensus`. `python -m
+tabnet.kernel` compiles it ahead of time.
 """

@@ -5,8 +5,10 @@ import time
 import numpy as np
 
 from tabnet.kernel.compiled import folder
+from tabnet.kernel.consensus import consensus
 from tabnet.kernel.engine import KernelEngine
 from tabnet.kernel.explainer import KernelExplainer
+from tabnet.kernel.threads import Threads
 from tabnet.params import Model, Train
 from tabnet.weights import initial
 
@@ -17,7 +19,8 @@ def warm() -> None:
     start = initial(model, train.seeds, n_features=2, n_classes=2)
     x, y = np.eye(4, 2, dtype=np.float32), np.arange(4) % 2
     KernelEngine(model, start, x, y, train=train).iterate(np.arange(4)[:, None], 0.01)
-    KernelExplainer(model, start, n_features=2, threads=1)(x, steps=True)
+    explainer = KernelExplainer(model, start, n_features=2, threads=1)
+    consensus(explainer(x, steps=True).aggregate, Threads(1))
 
 
 def main() -> None:

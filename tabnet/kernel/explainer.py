@@ -35,22 +35,30 @@ class KernelExplainer:
         self.tapes = [tape(self.plan, TILE_ROWS) for _ in range(threads)]
 
     def __call__(self, x: Floats, *, steps: bool) -> Masks:
-        """Explain the rows `x` (B x D float32)."""
+        """Explain the rows `x` (B x D float32).
+
+        The masks lie in memory feature by feature, as columns of tables do.
+        """
         x = np.array(x, order="C", copy=None if x.flags.writeable else True)
         n_seeds, (rows, n_features) = len(self.parameters), x.shape
         n_steps = len(self.plan.attention)
-        masks = Masks(
-            aggregate=np.empty((n_seeds, rows, n_features), np.float32),
+        swapped = Masks(
+            aggregate=np.empty((n_seeds, n_features, rows), np.float32),
             total=np.empty((n_seeds, rows), np.float32),
-            probability=np.empty((n_seeds, rows, self.plan.n_classes), np.float32),
-            steps=np.empty((n_seeds, n_steps, rows if steps else 0, n_features), np.float32),
+            probability=np.empty((n_seeds, self.plan.n_classes, rows), np.float32),
+            steps=np.empty((n_seeds, n_steps, n_features, rows if steps else 0), np.float32),
         )
         weights = (self.plan, self.parameters, self.statistics)
         spans = shares(rows, self.threads.count)
         self.threads.run(
             [
-                partial(explain_rows, *weights, x, tape, masks, span)
+                partial(explain_rows, *weights, x, tape, swapped, span)
                 for tape, span in zip(self.tapes, spans, strict=False)
             ]
         )
-        return masks
+        return Masks(
+            aggregate=swapped.aggregate.swapaxes(1, 2),
+            total=swapped.total,
+            probability=swapped.probability.swapaxes(1, 2),
+            steps=swapped.steps.swapaxes(2, 3),
+        )

@@ -33,7 +33,8 @@ def explain_rows(
 ) -> None:
     """Explain rows span[0] to span[1] of `x` (B x D) by all seeds, TILE_ROWS at a time.
 
-    Shapes: parameters K x P, statistics K x T. `masks.steps` is written if it has rows.
+    Shapes: parameters K x P, statistics K x T. The arrays of `masks` have their last two axes
+    swapped: features or classes x B, as everything here. `masks.steps` is written if it has rows.
     """
     for k in range(len(parameters)):
         for start in range(span[0], span[1], TILE_ROWS):
@@ -42,7 +43,7 @@ def explain_rows(
             forward(tape.tile, parameters[k], statistics[k], plan, tape, rows)
             write_aggregate(tape, masks.aggregate[k], masks.total[k], start, rows)
             write_probability(tape.logits, masks.probability[k], start, rows)
-            if masks.steps.shape[2]:
+            if masks.steps.shape[3]:
                 write_steps(tape.mask, masks.steps[k], start, rows)
 
 
@@ -83,8 +84,9 @@ def write_aggregate(tape: Tape, aggregate: Matrix, total: Floats, start: int, ro
             store(weighted, d, v, load(weighted, d, v) / divisor)
     for v in range(rows):
         total[start + v] = sums[0, v]
-        for d in range(len(weighted)):
-            aggregate[start + v, d] = weighted[d, v]
+    for d in range(len(weighted)):
+        for v in range(rows):
+            aggregate[d, start + v] = weighted[d, v]
 
 
 @inlined
@@ -101,15 +103,15 @@ def write_probability(logits: Matrix, probability: Matrix, start: int, rows: int
             sums = sums + e
         for c in range(len(logits)):
             store(logits, c, v, load(logits, c, v) / sums)
-    for v in range(rows):
-        for c in range(len(logits)):
-            probability[start + v, c] = logits[c, v]
+    for c in range(len(logits)):
+        for v in range(rows):
+            probability[c, start + v] = logits[c, v]
 
 
 @inlined
 def write_steps(mask: Stack, steps: Stack, start: int, rows: int) -> None:
-    """The masks, S x D x V, into S x B x D."""
+    """The masks, S x D x V, into S x D x B."""
     for s in range(len(mask)):
-        for v in range(rows):
-            for d in range(mask.shape[1]):
-                steps[s, start + v, d] = mask[s, d, v]
+        for d in range(mask.shape[1]):
+            for v in range(rows):
+                steps[s, d, start + v] = mask[s, d, v]
