@@ -179,7 +179,8 @@ def matrix(
 @contextmanager
 def _opened(path: PathLike) -> Iterator[Any]:
     with _named(path):
-        file = pq.ParquetFile(path, page_checksum_verification=True)
+        # Read ahead, a file that is read in batches would be held as a whole in the end.
+        file = pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
     with file:
         _check_counts(path, file)
         yield file

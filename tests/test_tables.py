@@ -121,6 +121,15 @@ def test_batches_have_the_rows_asked_for(batch_rows: int, tmp_path: Path) -> Non
     assert pa.Table.from_batches(found).equals(example(45).select(["b", "a"]))
 
 
+def test_batches_hold_little_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    values = np.random.default_rng(0).random((4, 20 * tables.GROUP_ROWS), np.float32)
+    tables.write(path, pa.table(list(values), names=list("abcd")))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() for _ in tables.batches(path, batch_rows=8192)]
+    assert max(held) - before < values.nbytes / 5
+
+
 def test_columns_come_in_the_order_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     tables.write(path, example())
