@@ -58,6 +58,9 @@ def _njit(**more: Any) -> Any:
         "nogil": True,
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
+        # No array is made in compiled code, and Python holds all that it is given: counting their
+        # references at each call would take a sixth of an iteration.
+        "_nrt": False,
     }
     return numba.njit(**(options | more))
 

@@ -31,11 +31,16 @@ def consensus(aggregate: Floats, threads: Threads) -> tuple[Floats, Floats]:
     exchanges = median_exchanges(n_seeds)
     threads.run(
         [
-            partial(consensus_rows, by_feature, exchanges, middle, distances, span)
+            partial(consensus_rows, by_feature, exchanges, _keys(n_seeds), middle, distances, span)
             for span in shares(rows, threads.count)
         ]
     )
     return middle.T, distances
+
+
+def _keys(n_seeds: int) -> Matrix:
+    """Room for a tile of one feature: a row for each seed, then one for the sum of the medians."""
+    return np.zeros((n_seeds + 1, TILE_ROWS + LANES), np.float32)
 
 
 @lru_cache
@@ -69,21 +74,22 @@ def median_exchanges(count: int) -> Exchanges:
 def consensus_rows(
     aggregate: Stack,
     exchanges: Exchanges,
+    keys: Matrix,
     middle: Matrix,
     distances: Matrix,
     span: tuple[int, int],
 ) -> None:
-    """Of rows span[0] to span[1]. Shapes: K x D x B, E x 2, D x B, K x B (zeros)."""
+    """Of rows span[0] to span[1]. Shapes: K x D x B, E x 2, `_keys`, D x B, K x B (zeros)."""
     n_seeds, n_features = aggregate.shape[:2]
-    keys = np.zeros((n_seeds, TILE_ROWS + LANES), np.float32)
-    total = np.empty(TILE_ROWS, np.float32)
+    total = keys[n_seeds]
     for start in range(span[0], span[1], TILE_ROWS):
         rows = min(TILE_ROWS, span[1] - start)
         total[:] = _ZERO
         for d in range(n_features):
             for k in range(n_seeds):
-                keys[k, :rows] = aggregate[k, d, start : start + rows]
-            median(keys, exchanges, rows)
+                for v in range(rows):
+                    keys[k, v] = aggregate[k, d, start + v]
+            median(keys, exchanges, n_seeds, rows)
             for v in range(rows):
                 middle[d, start + v] = keys[n_seeds // 2, v]
                 total[v] += keys[n_seeds // 2, v]
@@ -100,13 +106,13 @@ def consensus_rows(
 
 
 @compiled
-def median(keys: Matrix, exchanges: Exchanges, rows: int) -> None:
-    """The median of each column's keys, into keys[K // 2]; NaN if one of them is."""
-    high = len(keys) // 2
-    low = (len(keys) - 1) // 2
+def median(keys: Matrix, exchanges: Exchanges, n_seeds: int, rows: int) -> None:
+    """The median of each column's first K keys, into keys[K // 2]; NaN if one of them is."""
+    high = n_seeds // 2
+    low = (n_seeds - 1) // 2
     for v in range(0, rows, LANES):
         not_a_number = zeros()
-        for k in range(len(keys)):
+        for k in range(n_seeds):
             not_a_number = not_a_number + load(keys, k, v) * _ZERO
         for e in range(len(exchanges)):
             i, j = exchanges[e, 0], exchanges[e, 1]

@@ -22,26 +22,33 @@ Matrix = NDArray[np.float32]
 
 EPS = np.float32(1e-5)
 SQRT_HALF = np.float32(np.sqrt(np.float32(0.5)))
-_ONE = np.float32(1)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @compiled
 def moments(x: Matrix, statistics: Matrix, valid: Matrix, rows: int) -> None:
     """Each feature's mean and (biased) variance over the rows.
 
-    Two sums at a time, of every other vector: an addition waits for the one before it.
+    Two sums at a time, of every other vector: an addition waits for the one before it. `valid` is
+    needed in the last two only, if they are not full.
     """
     n = np.float32(rows)
+    full = rows - rows % (2 * LANES)
     for f in range(len(x)):
         even, odd = zeros(), zeros()
-        for v in range(0, rows, 2 * LANES):
-            even = even + load(valid, 0, v) * load(x, f, v)
-            odd = odd + load(valid, 0, v + LANES) * load(x, f, v + LANES)
+        for v in range(0, full, 2 * LANES):
+            even, odd = even + load(x, f, v), odd + load(x, f, v + LANES)
+        if full < rows:
+            even = even + load(valid, 0, full) * load(x, f, full)
+            odd = odd + load(valid, 0, full + LANES) * load(x, f, full + LANES)
         mean = total(even + odd) / n
         even, odd = zeros(), zeros()
-        for v in range(0, rows, 2 * LANES):
-            a = load(valid, 0, v) * (load(x, f, v) - mean)
-            b = load(valid, 0, v + LANES) * (load(x, f, v + LANES) - mean)
+        for v in range(0, full, 2 * LANES):
+            a, b = load(x, f, v) - mean, load(x, f, v + LANES) - mean
+            even, odd = even + a * a, odd + b * b
+        if full < rows:
+            a = load(valid, 0, full) * (load(x, f, full) - mean)
+            b = load(valid, 0, full + LANES) * (load(x, f, full + LANES) - mean)
             even, odd = even + a * a, odd + b * b
         statistics[0, f] = mean
         statistics[1, f] = total(even + odd) / n
@@ -87,7 +94,20 @@ def normalise_backward(
     along, plain = total(products), total(sums)
     grad_norm[0, f] += along
     grad_norm[1, f] += plain
-    scale = norm[0, f] * inverse[f]
+    _norm_input_gradient(x, f, grad, g, norm[0, f] * inverse[f], along, plain, rows)
+
+
+@spliced
+def _norm_input_gradient(
+    x: Matrix,
+    f: int,
+    grad: Matrix,
+    g: int,
+    scale: np.float32,
+    along: np.float32,
+    plain: np.float32,
+    rows: int,
+) -> None:
     along /= np.float32(rows)
     plain /= np.float32(rows)
     for v in range(0, rows, LANES):
@@ -113,7 +133,7 @@ def glu(
 
     Shapes: x I x V, w I x 2O, h 2O x V (the normalised products), gate and y O x V.
     """
-    product(w, x, h, rows)
+    product(w, x, h, _ZERO, rows)
     normalise(h, statistics, inverse, valid, rows, training)
     half = len(y)
     for f in range(half):
@@ -143,20 +163,31 @@ def glu_backward(
     residual: bool,
     rows: int,
 ) -> None:
-    """Adds to the gradients of w and norm; writes grad_x, of the product's input.
+    """Adds to the gradients of w and norm; writes grad_x, of x, which is grad_y if residual.
 
     d(a * s) = s da + a s (1 - s) db with s = sigmoid(b). `work` is 2 x V; h becomes its gradient.
     """
     half = len(gate)
     scale = SQRT_HALF if residual else _ONE
     for f in range(half):
+        g = half + f
         weight, bias = norm[0, f], norm[1, f]
+        products_a, sums_a, products_b, sums_b = zeros(), zeros(), zeros(), zeros()
         for v in range(0, rows, LANES):
-            s = load(gate, f, v)
-            grad_a = scale * load(grad_y, f, v) * s
+            s, a = load(gate, f, v), load(h, f, v)
+            grad_a = scale * load(valid, 0, v) * load(grad_y, f, v) * s
+            grad_b = grad_a * (_ONE - s) * (weight * a + bias)
             store(work, 0, v, grad_a)
-            store(work, 1, v, grad_a * (_ONE - s) * (weight * load(h, f, v) + bias))
-        normalise_backward(h, f, work, 0, norm, grad_norm, inverse, valid, rows)
-        normalise_backward(h, half + f, work, 1, norm, grad_norm, inverse, valid, rows)
+            store(work, 1, v, grad_b)
+            products_a, sums_a = products_a + grad_a * a, sums_a + grad_a
+            products_b, sums_b = products_b + grad_b * load(h, g, v), sums_b + grad_b
+        along_a, plain_a = total(products_a), total(sums_a)
+        along_b, plain_b = total(products_b), total(sums_b)
+        grad_norm[0, f] += along_a
+        grad_norm[1, f] += plain_a
+        grad_norm[0, g] += along_b
+        grad_norm[1, g] += plain_b
+        _norm_input_gradient(h, f, work, 0, weight * inverse[f], along_a, plain_a, rows)
+        _norm_input_gradient(h, g, work, 1, norm[0, g] * inverse[g], along_b, plain_b, rows)
     add_weight_gradient(x, h, grad_w, rows)
-    product_backward(w, h, grad_x, rows)
+    product_backward(w, h, grad_x, SQRT_HALF if residual else _ZERO, rows)

@@ -72,7 +72,7 @@ def feature_transformer_backward(
             tape.inverse[t, layer],
             tape.gate[t, layer],
             tape.grad_y,
-            tape.grad_input if layer else tape.grad_masked,
+            tape.grad_y if layer else tape.grad_masked,
             glu_weights(gradient, plan, t, layer),
             glu_norm(gradient, plan, t, layer),
             tape.work,
@@ -80,16 +80,6 @@ def feature_transformer_backward(
             layer > 0,
             rows,
         )
-        if layer:
-            _add_residual(tape.grad_y, tape.grad_input, rows)
-
-
-@compiled
-def _add_residual(grad_y: Matrix, grad_input: Matrix, rows: int) -> None:
-    for f in range(len(grad_y)):
-        for v in range(0, rows, LANES):
-            grad = layers.SQRT_HALF * load(grad_y, f, v) + load(grad_input, f, v)
-            store(grad_y, f, v, grad)
 
 
 @compiled
@@ -106,7 +96,7 @@ def attention(
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
-    product(w, tape.y[s, -1, plan.n_d :], z, rows)
+    product(w, tape.y[s, -1, plan.n_d :], z, _ZERO, rows)
     layers.normalise(z, at, tape.z_inverse[s], tape.valid, rows, plan.training)
     for d in range(plan.n_features):
         weight, bias = norm[0, d], norm[1, d]
@@ -154,7 +144,7 @@ def attention_backward(
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     grad_w = matrix(gradient, plan.attention[s], plan.n_a, plan.n_features)
     add_weight_gradient(a, z, grad_w, rows)
-    product_backward(w, z, grad_a, rows)
+    product_backward(w, z, grad_a, _ZERO, rows)
 
 
 @inlined
@@ -186,7 +176,7 @@ def forward(
         if t:
             _add_decision(tape.y[t, -1], tape.decision, rows)
     w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
-    product(w, tape.decision, tape.logits, rows)
+    product(w, tape.decision, tape.logits, _ZERO, rows)
 
 
 @compiled
@@ -221,7 +211,7 @@ def backward(
     w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
     grad_w = matrix(gradient, plan.output, plan.n_d, plan.n_classes)
     add_weight_gradient(tape.decision, tape.logits, grad_w, rows)
-    product_backward(w, tape.logits, tape.grad_decision, rows)
+    product_backward(w, tape.logits, tape.grad_decision, _ZERO, rows)
     _fill(tape.grad_x, _ZERO, rows)
     _fill(tape.grad_prior, _ZERO, rows)
     _fill(tape.grad_y, _ZERO, rows)

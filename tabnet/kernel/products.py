@@ -38,8 +38,8 @@ def stride(rows: int) -> int:
 
 
 @compiled
-def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
-    """y = w^T x. Shapes: I x O, I x V, O x V."""
+def product(w: Matrix, x: Matrix, y: Matrix, kept: np.float32, rows: int) -> None:
+    """y = w^T x + kept y. Shapes: I x O, I x V, O x V."""
     n_in, n_out = w.shape
     for v in range(0, rows, _BLOCK):
         for o in range(0, n_out - 3, 4):
@@ -50,28 +50,32 @@ def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
                 a, b, c, d = w[i, o], w[i, o + 1], w[i, o + 2], w[i, o + 3]
                 a0, b0, c0, d0 = a0 + a * x0, b0 + b * x0, c0 + c * x0, d0 + d * x0
                 a1, b1, c1, d1 = a1 + a * x1, b1 + b * x1, c1 + c * x1, d1 + d * x1
-            _store_two(y, o, v, a0, a1)
-            _store_two(y, o + 1, v, b0, b1)
-            _store_two(y, o + 2, v, c0, c1)
-            _store_two(y, o + 3, v, d0, d1)
+            _store_two(y, o, v, kept, a0, a1)
+            _store_two(y, o + 1, v, kept, b0, b1)
+            _store_two(y, o + 2, v, kept, c0, c1)
+            _store_two(y, o + 3, v, kept, d0, d1)
         for o in range(n_out - n_out % 4, n_out):
             a0, a1 = zeros(), zeros()
             for i in range(n_in):
                 a0 = a0 + w[i, o] * load(x, i, v)
                 a1 = a1 + w[i, o] * load(x, i, v + LANES)
-            _store_two(y, o, v, a0, a1)
+            _store_two(y, o, v, kept, a0, a1)
 
 
 @compiled
-def _store_two(y: Matrix, o: int, v: int, first: Vector, second: Vector) -> None:
+def _store_two(y: Matrix, o: int, v: int, kept: np.float32, first: Vector, second: Vector) -> None:
+    if kept != _ZERO:
+        first, second = first + kept * load(y, o, v), second + kept * load(y, o, v + LANES)
     store(y, o, v, first)
     store(y, o, v + LANES, second)
 
 
 @compiled
-def product_backward(w: Matrix, grad_y: Matrix, grad_x: Matrix, rows: int) -> None:
-    """grad_x = w grad_y, the gradient of `product` with respect to x."""
-    product(w.T, grad_y, grad_x, rows)
+def product_backward(
+    w: Matrix, grad_y: Matrix, grad_x: Matrix, kept: np.float32, rows: int
+) -> None:
+    """grad_x = w grad_y + kept grad_x, the gradient of `product` with respect to x."""
+    product(w.T, grad_y, grad_x, kept, rows)
 
 
 @compiled

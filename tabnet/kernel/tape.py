@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.kernel.compiled import compiled
+from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import stride
 
@@ -36,7 +36,6 @@ class Tape(NamedTuple):
     logits: Matrix  # C x V; then their gradient
     grad_decision: Matrix  # n_d x V
     grad_y: Matrix  # O x V
-    grad_input: Matrix  # O x V
     grad_masked: Matrix  # D x V
     grad_mask: Matrix  # D x V
     grad_prior: Matrix  # D x V
@@ -66,7 +65,6 @@ def tape(plan: Plan, rows: int) -> Tape:
         "logits": (plan.n_classes, v),
         "grad_decision": (plan.n_d, v),
         "grad_y": (width, v),
-        "grad_input": (width, v),
         "grad_masked": (features, v),
         "grad_mask": (features, v),
         "grad_prior": (features, v),
@@ -81,13 +79,13 @@ def tape(plan: Plan, rows: int) -> Tape:
     return arrays
 
 
-@compiled
+@inlined
 def matrix(flat: Floats, start: int, rows: int, columns: int) -> Matrix:
     """The rows x columns numbers from `start` on, as a matrix that shares their memory."""
     return flat[start : start + rows * columns].reshape(rows, columns)
 
 
-@compiled
+@inlined
 def glu_weights(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights of a GLU layer, or their gradient."""
     width = plan.n_d + plan.n_a
@@ -95,7 +93,7 @@ def glu_weights(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
     return matrix(parameters, plan.glu[t, layer], n_in, 2 * width)
 
 
-@compiled
+@inlined
 def glu_norm(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights and biases of a GLU layer's norm, or their gradients."""
     return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
