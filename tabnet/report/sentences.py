@@ -179,6 +179,14 @@ def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
             both, alone = text(by_name["consensus"][name]), text(by_name["mean"][name])
             single = f", single seeds have {alone} on average" if seeds > 1 else ""
             said.append(f"{sentence.format(both)}{single}.")
+    limit = table.set_index("score")["limit"].get("AUC", np.nan)
+    if limit == 1:
+        said.append("Labels have no noise: an AUC of 1 is possible.")
+    elif not np.isnan(limit):
+        said.append(
+            f"Bar: the Bayes limit. Labels are noisy: the true probabilities have an AUC of"
+            f" {limit:.3f}."
+        )
     return said
 
 
