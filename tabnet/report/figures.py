@@ -120,13 +120,13 @@ def score_figure(metrics: Mapping[str, Any], explanation: Explanation) -> Figure
     scores = scoreboard.table({explanation.name: metrics})
     head = ["score", "consensus", "mean of seeds", "deviation"]
     if limited := bool(scores["limit"].notna().any()):
-        head += ["Bayes limit", "consensus to limit"]
+        head += ["Bayes limit (consensus to it)"]
     rows = []
     for score, *values, limit in scores.drop(columns="dataset").to_numpy().tolist():
         cells = [f"{value:.4f}" for value in values]
         if limited:
-            known = not np.isnan(limit)
-            cells += [f"{limit:.4f}", scoreboard.to_limit(values[0], limit)] if known else ["", ""]
+            away = scoreboard.to_limit(values[0], limit)
+            cells.append("" if np.isnan(limit) else f"{limit:.4f} ({away})")
         rows.append([score, *cells])
     return Figure(
         name="scores",

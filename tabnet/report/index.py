@@ -78,4 +78,5 @@ def _limit(score: float, limit: float) -> str:
     """The limit that the labels' noise sets, and how far a score is from it; none, nothing."""
     if np.isnan(limit):
         return ""
-    return f"; Bayes limit {limit:.3f} ({scoreboard.to_limit(score, limit)})"
+    text = f"Bayes limit {limit:.3f} ({scoreboard.to_limit(score, limit)})"
+    return "; " + text.replace(" ", "\N{NO-BREAK SPACE}")  # whole on a line of its own

@@ -97,10 +97,16 @@ def comparison(scores: pd.DataFrame) -> list[str]:
     less = scores["score"].str.contains("lower is better")
     gain = (scores["consensus"] - scores["mean"]).where(~less, scores["mean"] - scores["consensus"])
     better = int((gain > 0).sum())
-    return [
+    said = [
         f"The consensus is better than the mean of single seeds on {better} of"
         f" {count(len(scores), 'score')}."
     ]
+    if scores["limit"].notna().any():
+        said.append(
+            "Bars and Bayes limits: what the true probabilities score, and in brackets how far the"
+            " consensus is from it."
+        )
+    return said
 
 
 def heat(
