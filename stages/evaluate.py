@@ -17,6 +17,7 @@ from tabnet import files, scores, tables
 from tabnet.params import Params
 
 PROBABILITY = "probability_seed_"
+TRUE_PROBABILITY = "probability"
 
 
 def main(params: Params, dataset: str) -> None:
@@ -25,7 +26,7 @@ def main(params: Params, dataset: str) -> None:
     source = explanation / "predictions.parquet"
     predictions = tables.read(source)
     features = tables.read(explanation / "consensus.parquet").column_names
-    relevance = _relevance(data / "relevance.parquet", features, split=params.explain.split)
+    relevance, best = _truth(data / "relevance.parquet", features, split=params.explain.split)
     _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
     label, known = _labels(predictions, source)
 
@@ -46,6 +47,7 @@ def main(params: Params, dataset: str) -> None:
     metrics = {
         "consensus": consensus,
         "seeds": scores.over_seeds(of_seeds),
+        "bayes": scores.bayes_scores(best[known], label[known]),
         "agreement": float(agreement.mean(dtype=np.float64)),
         **_diverged(predictions, source),
     }
@@ -80,12 +82,21 @@ def _diverged(predictions: pa.Table, source: Path) -> dict[str, dict[str, int]]:
         ) from None
 
 
-def _relevance(path: Path, features: list[str], *, split: str) -> NDArray[np.bool_]:
-    """The truth of a split's rows, B x D."""
-    schema = pa.schema([("split", pa.string()), *((name, pa.bool_()) for name in features)])
+def _truth(
+    path: Path, features: list[str], *, split: str
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """The truth of a split's rows: what is relevant, B x D, and the probability of `yes`, B."""
+    known = [("split", pa.string()), (TRUE_PROBABILITY, pa.float64())]
+    schema = pa.schema([*known, *tables.schema(features, dtype=pa.bool_())])
     table = tables.read(path, columns=schema)
     table = table.filter(pc.equal(table["split"], split))
-    return np.stack([table[name].to_numpy() for name in features], axis=1)
+    probability = table[TRUE_PROBABILITY].to_numpy()
+    outside = ~((probability >= 0) & (probability <= 1))  # NaN too
+    if outside.any():
+        raise ValueError(
+            f"{path}: {TRUE_PROBABILITY} must be from 0 to 1, however: {probability[outside][0]}"
+        )
+    return np.stack([table[name].to_numpy() for name in features], axis=1), probability
 
 
 def _labels(predictions: pa.Table, source: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
