@@ -1,6 +1,7 @@
 """Computes the masks of every row: in consensus, seed by seed, and step by step for one seed."""
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from stages import run
 from tabnet import device, files, tables, weights
 from tabnet.explain import Explainer, representative
+from tabnet.kernel.threads import chosen
 from tabnet.params import Params
 from tabnet.weights import Fitted
 
@@ -32,11 +34,10 @@ def main(params: Params, dataset: str) -> None:
     if params.explain.seed != "auto":
         _check_seed(fitted, params.explain.seed)
     rows = Rows(data / f"{params.explain.split}.parquet", fitted, params.explain.batch_rows)
-    explainer = partial(
-        Explainer, device=device.resolve(params.train.device), threads=params.train.threads
-    )
+    threads = chosen(params.train.threads, work=math.inf)
+    explainer = partial(Explainer, device=device.resolve(params.train.device), threads=threads)
     with files.replace_folder(data / "explanation") as out:
-        write = partial(_writers, out, threads=params.train.threads)
+        write = partial(_writers, out, threads=threads)
         shown = _write_seeds(write, rows, explainer(fitted))
         if params.explain.seed != "auto":
             shown = params.explain.seed

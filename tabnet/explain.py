@@ -1,5 +1,6 @@
 """Explanation: which features TabNet used for each row, seed by seed and over all seeds."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -13,7 +14,7 @@ from tabnet.arrays import finite_rows
 from tabnet.device import Device
 from tabnet.kernel.consensus import consensus as kernel_consensus
 from tabnet.kernel.explainer import KernelExplainer
-from tabnet.kernel.threads import Threads
+from tabnet.kernel.threads import Threads, Wanted, chosen
 from tabnet.masks import Masks, normalise
 from tabnet.weights import Fitted
 
@@ -56,7 +57,8 @@ class Explanation:
 class Explainer:
     """A trained model, ready to explain batches of rows: in compiled code on the CPU."""
 
-    def __init__(self, fitted: Fitted, *, device: str = "cpu", threads: int = 1) -> None:
+    def __init__(self, fitted: Fitted, *, device: str = "cpu", threads: Wanted = 1) -> None:
+        threads = chosen(threads, work=math.inf)
         self.fitted, self.seeds = fitted, fitted.seeds
         self._masks = _masks(fitted, device, threads)
         self._threads = Threads(threads)
@@ -135,11 +137,11 @@ def explain(
         fitted.only(seed)
     where = device.resolve(device_name)
     batches = [rows[i : i + batch_rows] for i in range(0, len(rows), batch_rows)] or [rows]
-    explainer = Explainer(fitted, device=where)
+    explainer = Explainer(fitted, device=where, threads="auto")
     by_seed = _concatenate([explainer.seed_masks(batch) for batch in batches])
     middle, distances = explainer.consensus(by_seed.aggregate)
     shown = representative(fitted.seeds, distances.sum(1)) if seed == "auto" else seed
-    steps = Explainer(fitted.only(shown), device=where)
+    steps = Explainer(fitted.only(shown), device=where, threads="auto")
     return Explanation(
         features=fitted.features,
         classes=fitted.classes,

@@ -74,6 +74,18 @@ def _share(value: object, key: str) -> float:
     )
 
 
+def _threads(value: object) -> int | Literal["auto"]:
+    if value == "auto":
+        return "auto"
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"must be auto or a whole number, however: {show(value)}")
+    if value < 1:
+        raise ValueError(f"must be at least 1, however: {value}")
+    if value > MAX_THREADS:
+        raise ValueError(f"must be at most {MAX_THREADS}, however: {value}")
+    return value
+
+
 def _seed_or_auto(value: object) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
@@ -142,7 +154,7 @@ class Train(Section):
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.05
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1
+    threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10
 
 

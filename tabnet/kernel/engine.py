@@ -12,7 +12,7 @@ from tabnet.kernel.iteration import BETA1, BETA2, Batch, State, Sums, iterate
 from tabnet.kernel.plan import pack, plan, size, views
 from tabnet.kernel.products import stride
 from tabnet.kernel.tape import tape
-from tabnet.kernel.threads import Task, Threads, shares
+from tabnet.kernel.threads import Task, Threads, chosen, shares
 from tabnet.params import Model, Train
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -60,9 +60,11 @@ class KernelEngine:
         # A single last row joins the batch before it; three rows are one ghost batch of size two.
         batch_rows = min(len(x), train.batch_size + 1)
         ghost_rows = min(batch_rows, max(model.virtual_batch_size, 3))
-        self.threads = Threads(train.threads)
-        self.tapes = [tape(self.plan, ghost_rows) for _ in range(train.threads)]
-        self.sums = [self._sums(batch_rows, ghost_rows) for _ in range(train.threads)]
+        # Of forward and backward together, each parameter takes part in three a row.
+        work = 3 * batch_rows * flat.size
+        self.threads = Threads(chosen(train.threads, work=work))
+        self.tapes = [tape(self.plan, ghost_rows) for _ in range(self.threads.count)]
+        self.sums = [self._sums(batch_rows, ghost_rows) for _ in range(self.threads.count)]
 
     def iterate(self, rows: Indices, learning_rate: float) -> Losses:
         """Take one optimiser step on `rows` (B x K, a column a seed).

@@ -1,9 +1,42 @@
 """A few threads that share work; compiled code runs in them without the GIL."""
 
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
 
 Task = Callable[[], object]
+Wanted = int | Literal["auto"]
+# To wake a thread and to wait for it takes some 30 microseconds: each should have ten times that
+# to do. A core computes so many multiply-adds in the while.
+LEAST_WORK = 10**7
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+
+def chosen(wanted: Wanted, *, work: float) -> int:
+    """How many threads to take for `work` multiply-adds between two waits: `wanted`, or by itself.
+
+    By itself, as many as there are cores, but none that has less than LEAST_WORK to do.
+    """
+    if wanted != "auto":
+        return wanted
+    return max(1, int(min(cores(), work / LEAST_WORK)))
+
+
+def cores() -> int:
+    """How many cores this process may use: by its affinity, and by its container's quota."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, min(allowed or 1, int(_quota())))
+
+
+def _quota() -> float:
+    """The cores' worth of time that Linux' control group allows."""
+    try:
+        limit, period = _QUOTA.read_text().split()
+        return int(limit) / int(period)
+    except (OSError, ValueError):  # no such group, or "max"
+        return float(os.cpu_count() or 1)
 
 
 class Threads:
