@@ -30,9 +30,9 @@ browser:
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium fonts-dejavu-core >/dev/null; } || \
 		echo "No chromium found, and it cannot be installed here"
 
-# Speeds, as ratios to a peer or a floor.
-bench: .venv/installed-test
-	@for script in tests/benchmarks/bench_*.py; do echo "== $$script" && python $$script || exit 1; done
+# Speeds, as ratios to a peer or a floor, and how they grow, into docs/benchmarks.md.
+bench: .venv/installed-test .venv/compiled
+	@python tests/benchmarks/run.py
 
 # The scores of the masks with the default parameters over the seeds of the data.
 sweep: .venv/installed-test

@@ -58,7 +58,7 @@ class KernelEngine:
             losses=np.zeros((len(flat), 2)),
         )
         # A single last row joins the batch before it; three rows are one ghost batch of size two.
-        batch_rows = min(len(x), train.batch_size + 1)
+        batch_rows = self.most_rows = min(len(x), train.batch_size + 1)
         ghost_rows = min(batch_rows, max(model.virtual_batch_size, 3))
         # Of forward and backward together, each parameter takes part in three a row.
         work = 3 * batch_rows * flat.size
@@ -71,6 +71,7 @@ class KernelEngine:
 
         Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
         """
+        assert len(rows) <= self.most_rows
         self.step += 1
         batch = self._batch(np.ascontiguousarray(rows), learning_rate)
         n_seeds, n_parts = rows.shape[1], len(batch.parts) - 1

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from stages import generate
 from tabnet.params import Generate, Params
+from tabnet.tables import GROUP_ROWS, settings
 
 DATASETS = ("syn2", "paper_syn3", "paper_syn6")
 
@@ -52,16 +53,7 @@ def memory(rows: int) -> float:
 def floor(tables: dict[str, pa.Table]) -> None:
     """The tables' files, written as the stage has them written, but from finished columns."""
     for name, table in tables.items():
-        words = [f.name for f in table.schema if not pa.types.is_primitive(f.type)]
-        pq.write_table(
-            table,
-            f"{name}.floor",
-            compression="zstd",
-            use_dictionary=words,
-            row_group_size=2**16,
-            store_schema=False,
-            write_page_checksum=True,
-        )
+        pq.write_table(table, f"{name}.floor", row_group_size=GROUP_ROWS, **settings(table.schema))
         descriptor = os.open(f"{name}.floor", os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)

@@ -1,0 +1,82 @@
+"""Growth: what an iteration and an explained row take, as one size at a time grows.
+
+Each time is the least of some rounds, on one thread unless the table is of threads. The last two
+columns are how many times the size and the time are those of the line above: time that grows with
+the size has two equal numbers.
+"""
+
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import numpy as np
+
+from tabnet import weights
+from tabnet.explain import Explainer
+from tabnet.params import Model
+from tabnet.weights import Fitted
+from tests.benchmarks.bench_train import PEERS, iteration
+
+Run = Callable[[], object]
+ROUND_SECONDS, ROUNDS = 0.1, 7
+
+
+def least(run: Run) -> float:
+    """The shortest time of a run, each round of so many runs as take ROUND_SECONDS."""
+    run()
+    start = time.perf_counter()
+    run()
+    repeats = max(1, int(ROUND_SECONDS / (time.perf_counter() - start)))
+    rounds = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for _ in range(repeats):
+            run()
+        rounds.append((time.perf_counter() - start) / repeats)
+    return min(rounds)
+
+
+def table(what: str, sizes: Sequence[int], make: Callable[[int], Run]) -> None:
+    print(f"\n| {what} | ms | size, times | time, times |\n|---|---|---|---|")
+    before: tuple[int, float] | None = None
+    for size in sizes:
+        seconds = least(make(size))
+        growth = f"{size / before[0]:.1f} | {seconds / before[1]:.2f}" if before else " | "
+        print(f"| {size:,} | {seconds * 1e3:.3f} | {growth} |", flush=True)
+        before = size, seconds
+
+
+def sized(**sizes: int) -> Model:
+    return PEERS.model_copy(update=sizes)
+
+
+def explaining(rows: int, *, n_features: int = 10, n_seeds: int = 1, threads: int = 1) -> Run:
+    seeds = tuple(range(n_seeds))
+    names = tuple(f"x{d}" for d in range(n_features))
+    start = weights.initial(PEERS, seeds, n_features=n_features, n_classes=2)
+    explainer = Explainer(Fitted(PEERS, names, ("no", "yes"), seeds, start), threads=threads)
+    x = np.random.default_rng(0).standard_normal((rows, n_features)).astype(np.float32)
+    batches = np.array_split(x, -(-rows // 8192))
+    return lambda: [explainer.seed_masks(batch) for batch in batches]
+
+
+def main() -> None:
+    print("A training iteration of 256 rows, 10 features, 1 seed, and where one size grows:")
+    table("features", (10, 30, 100, 300, 1000), lambda n: iteration(PEERS, n, 256))
+    table("n_d = n_a", (8, 16, 32, 64), lambda n: iteration(sized(n_d=n, n_a=n), 10, 256))
+    table("decision steps", (1, 2, 3, 5, 10), lambda n: iteration(sized(n_steps=n), 10, 256))
+    table("seeds", (1, 3, 10, 30, 100), lambda n: iteration(PEERS, 10, 256, n_seeds=n))
+    table("rows of a batch", (64, 256, 1024, 4096), lambda n: iteration(PEERS, 10, n))
+    table("threads", (1, 2), lambda n: iteration(PEERS, 10, 256, n_seeds=10, threads=n))
+    print("\nExplaining 8192 rows, 10 features, 1 seed, and where one size grows:")
+    table("rows", (1000, 10_000, 100_000, 1_000_000), explaining)
+    table("features", (10, 100, 1000), lambda n: explaining(8192, n_features=n))
+    table("seeds", (1, 10, 100), lambda n: explaining(8192, n_seeds=n))
+    table("threads", (1, 2), lambda n: explaining(100_000, threads=n))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""All benchmarks, one after the other, into docs/benchmarks.md: `make bench`.
+
+    python tests/benchmarks/run.py [NAME ...]
+
+Runs tests/benchmarks/bench_NAME.py for each NAME (all of them unless told), prints what they
+print, and puts it into the page's section of that name; other sections stay as they are.
+"""
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+TITLE = """# Benchmarks
+
+Written by `make bench`, which runs `tests/benchmarks/bench_*.py`; each section says where and when.
+A ratio is of two things measured in turn on one machine.
+"""
+LIBRARIES = ("numba", "numpy", "pyarrow", "torch", "pytorch-tabnet", "dvc")
+
+
+def machine() -> str:
+    """What measured, in words."""
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    name = found[1] if found else platform.processor() or platform.machine()
+    versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
+    return f"{os.cpu_count()} cores of {name}, Python {platform.python_version()}, {versions}"
+
+
+def section(name: str) -> str:
+    """A benchmark's page section: what it is, where and when it ran, and what it printed."""
+    file = HERE / f"bench_{name}.py"
+    about = re.match(r'"""(.*?)"""', file.read_text(), re.DOTALL)
+    assert about, f"{file} must start with a docstring"
+    load = os.getloadavg()[0]
+    printed = subprocess.run([sys.executable, file], capture_output=True, text=True)
+    print(printed.stdout, printed.stderr, flush=True)
+    if printed.returncode:
+        sys.exit(f"{file} failed")
+    day = datetime.now(UTC).strftime("%Y-%m-%d")
+    where = f"{day}, {machine()}; {load:.1f} other processes ran."
+    text = printed.stdout.strip()
+    shown = text if "\n|---" in text else f"```\n{text}\n```"
+    first = about[1].strip().split("\n\n")[0]
+    return f"## {name}\n\n{' '.join(first.split())}\n\n{where}\n\n{shown}\n"
+
+
+def main(names: list[str]) -> None:
+    every = sorted(file.stem.removeprefix("bench_") for file in HERE.glob("bench_*.py"))
+    if unknown := set(names) - set(every):
+        sys.exit(f"must be of {', '.join(every)}, however: {', '.join(sorted(unknown))}")
+    old = PAGE.read_text() if PAGE.exists() else ""
+    parts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", old, re.DOTALL | re.MULTILINE))
+    sections = {name: f"## {name}\n{text}" for name, text in parts.items() if name in every}
+    for name in names or every:
+        sections[name] = section(name)
+        text = "\n".join([TITLE, *(sections[n].rstrip() + "\n" for n in sorted(sections))])
+        PAGE.write_text(text)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
