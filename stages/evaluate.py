@@ -3,17 +3,15 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import scores, tables
+from tabnet import scores, tables, truth
 from tabnet.params import Params
 
 PROBABILITY = "probability_seed_"
@@ -25,7 +23,7 @@ def main(params: Params, dataset: str) -> None:
     source = explanation / "predictions.parquet"
     predictions = tables.read(source)
     features = tables.read(explanation / "consensus.parquet").column_names
-    relevance = _relevance(data / "relevance.parquet", features, split=params.explain.split)
+    relevance = truth.relevance(data / "relevance.parquet", features, split=params.explain.split)
     _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
     label, known = _labels(predictions, source)
 
@@ -50,9 +48,15 @@ def main(params: Params, dataset: str) -> None:
         **_diverged(predictions, source),
     }
     # Named by the data set: DVC can then show its columns without the file's path before each.
-    text = json.dumps(_readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False)
+    text = json.dumps(
+        scores.readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False
+    )
     tables.write_text(reports / "metrics.json", f"{text}\n")
     tables.write_text(reports / "importance.csv", _csv(features, columns))
+    # Each seed's own, for the page that compares over data sets.
+    found = {"metrics": metrics, "members": scored}
+    text = json.dumps(scores.readable(found), indent=1, sort_keys=True, allow_nan=False)
+    tables.write_text(Path("reports", "paper", f"{dataset}.scores.json"), f"{text}\n")
 
 
 def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
@@ -80,14 +84,6 @@ def _diverged(predictions: pa.Table, source: Path) -> dict[str, dict[str, int]]:
         ) from None
 
 
-def _relevance(path: Path, features: list[str], *, split: str) -> NDArray[np.bool_]:
-    """The truth of a split's rows, B x D."""
-    schema = pa.schema([("split", pa.string()), *((name, pa.bool_()) for name in features)])
-    table = tables.read(path, columns=schema)
-    table = table.filter(pc.equal(table["split"], split))
-    return np.stack([table[name].to_numpy() for name in features], axis=1)
-
-
 def _labels(predictions: pa.Table, source: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the label is `yes`, and where it is known; B each."""
     if "label" not in predictions.column_names:
@@ -105,16 +101,6 @@ def _check_rows(path: Path, rows: int, expected: int) -> None:
         raise ValueError(
             f"{path}: must have the {expected} rows of predictions.parquet, however: {rows}"
         )
-
-
-def _readable(value: object) -> object:
-    """Six significant digits; null where a score is not defined, since JSON has no NaN."""
-    if isinstance(value, Mapping):
-        return {key: _readable(inner) for key, inner in value.items()}
-    if isinstance(value, int):
-        return value
-    assert isinstance(value, float)
-    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _csv(features: list[str], columns: Mapping[str, NDArray[np.float64]]) -> str:

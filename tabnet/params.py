@@ -57,6 +57,11 @@ def _known(names: tuple[str, ...]) -> tuple[str, ...]:
     return names
 
 
+def _apart(names: tuple[T, ...]) -> tuple[T, ...]:
+    """`_distinct`, of a list that may be empty."""
+    return _distinct(names) if names else names
+
+
 def _clip(value: object) -> float | dict[str, float]:
     if not isinstance(value, Mapping):
         return _share(value, "")
@@ -92,6 +97,10 @@ Clip = Annotated[float | dict[str, float], PlainValidator(_clip)]
 Names = Annotated[
     tuple[str, ...], Field(strict=False), AfterValidator(_known), AfterValidator(_distinct)
 ]
+SomeNames = Annotated[
+    tuple[str, ...], Field(strict=False), AfterValidator(_known), AfterValidator(_apart)
+]
+Tables = Annotated[tuple[Literal["paper"], ...], Field(strict=False), AfterValidator(_apart)]
 Seeds = Annotated[
     tuple[Seed, ...], Field(strict=False), AfterValidator(_few), AfterValidator(_distinct)
 ]
@@ -208,12 +217,23 @@ class Params(Section):
     """The whole of params.yaml; `Params()` has the defaults of the file."""
 
     datasets: Names = ("syn2", "syn4")
+    peers: SomeNames = ()
+    tables: Tables = ()
     generate: Generate = Generate()
     model: Model = Model()
     train: Train = Train()
     explain: Explain = Explain()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
+
+    @model_validator(mode="after")
+    def _measures_peers_on_what_is_drawn(self) -> Self:
+        for name in self.peers:
+            if name not in self.datasets:
+                raise ValueError(
+                    f"peers must be of datasets ({join(self.datasets)}), however: {show(name)}"
+                )
+        return self
 
     @model_validator(mode="after")
     def _shows_a_trained_seed(self) -> Self:
