@@ -17,12 +17,16 @@ FEWER = "allow more of it (ulimit -v), or take fewer train.seeds, or smaller bat
 
 
 def run(main: Callable[..., None]) -> None:
-    """Calls `main(params, *argv)`; a person's mistake is one line and exit status 1."""
+    """Calls `main(params, *argv)`; a person's mistake is one line and exit status 1.
+
+    A stage of one data set, whose second parameter is `dataset`, gets that one's parameters.
+    """
     _die_with_parent()
     _allow_open_files()
     try:
         params = load(PARAMS)
-        main(params, *_arguments(main, sys.argv[1:], params))
+        arguments = _arguments(main, sys.argv[1:], params)
+        main(_own(main, arguments, params), *arguments)
     except (ValueError, OSError) as error:
         text = " ".join(str(error).split()) or type(error).__name__
         # What the system says of no file: the stage says at least where it was.
@@ -56,6 +60,12 @@ def _arguments(main: Callable[..., None], arguments: list[str], params: Params) 
             allowed = ", ".join(params.datasets)
             raise ValueError(f"the data set must be one of {allowed}, however: {argument!r}")
     return arguments
+
+
+def _own(main: Callable[..., None], arguments: list[str], params: Params) -> Params:
+    """The parameters of the data set among the arguments, if there is one."""
+    named = dict(zip(list(inspect.signature(main).parameters)[1:], arguments, strict=True))
+    return params.of(named["dataset"]) if "dataset" in named else params
 
 
 def _die_with_parent() -> None:

@@ -12,11 +12,13 @@ from tabnet.params import Params
 
 
 def main(params: Params) -> None:
-    if params.train.device not in ("auto", "cpu"):
-        # Torch alone knows whether the machine has the device, and is slow to import.
-        from tabnet.device import resolve
+    for dataset in params.datasets:
+        device = params.of(dataset).train.device
+        if device not in ("auto", "cpu"):
+            # Torch alone knows whether the machine has the device, and is slow to import.
+            from tabnet.device import resolve
 
-        resolve(params.train.device)
+            resolve(device)
     tables.write_text(Path("data", "params.valid"), "params.yaml is valid.\n")
 
 

@@ -1,4 +1,7 @@
-"""Draws a data set: rows to train on, rows to test, and which features truly matter in each."""
+"""Draws a data set: rows to train on, rows to test, and the truth about each.
+
+The truth is which features matter, and the probability of `yes`: no model can predict better.
+"""
 
 from pathlib import Path
 
@@ -8,8 +11,11 @@ from numpy.typing import NDArray
 
 from stages import run
 from tabnet import tables
-from tabnet.datasets import DATASETS, SPLITS
+from tabnet.datasets import DATASETS, SPLITS, Dataset
 from tabnet.params import Params
+
+PROBABILITY = "probability"
+WORDS = pa.array(["no", "yes"])
 
 
 def main(params: Params, dataset: str) -> None:
@@ -17,23 +23,30 @@ def main(params: Params, dataset: str) -> None:
     rule = DATASETS[dataset]
     seed = params.generate.seed
     rows = {"train": params.generate.train_rows, "test": params.generate.test_rows}
-    features = pa.schema([*((name, pa.float32()) for name in rule.features), ("y", pa.string())])
-    truth = pa.schema([("split", pa.string()), *((name, pa.bool_()) for name in rule.features)])
+    features, truth = _schemas(rule)
     with tables.writer(folder / "relevance.parquet", truth) as relevance:
         for split in SPLITS:
             with tables.writer(folder / f"{split}.parquet", features) as out:
                 for sample in rule.samples(rows[split], seed=seed, split=split):
-                    answers = np.where(sample.y, "yes", "no")
+                    # Two words, taken by number: pyarrow reads numpy's strings one by one.
+                    answers = WORDS.take(pa.array(sample.y.view(np.int8)))
                     out.write(_batch([*sample.x.T, answers], features))
-                    splits = np.full(len(sample.y), split)
-                    relevance.write(_batch([splits, *sample.relevance.T], truth))
+                    splits = pa.repeat(split, len(sample.y))
+                    known = [splits, sample.probability, *sample.relevance.T]
+                    relevance.write(_batch(known, truth))
 
 
-def _batch(columns: list[NDArray[np.generic]], schema: pa.Schema) -> pa.RecordBatch:
-    arrays = [
-        pa.array(np.ascontiguousarray(column), field.type)
-        for column, field in zip(columns, schema, strict=True)
-    ]
+def _schemas(rule: Dataset) -> tuple[pa.Schema, pa.Schema]:
+    """The columns of the data, and of the truth about them."""
+    features = pa.schema([*tables.schema(rule.features), ("y", pa.string())])
+    # Float64: the very number that the label was drawn by. In float32, all those within 3e-8 of
+    # 1 would be 1, and their labels certain.
+    known = [("split", pa.string()), (PROBABILITY, pa.float64())]
+    return features, pa.schema([*known, *tables.schema(rule.features, dtype=pa.bool_())])
+
+
+def _batch(columns: list[NDArray[np.generic] | pa.Array], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, schema, strict=True)]
     return pa.record_batch(arrays, schema=schema)
 
 

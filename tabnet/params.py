@@ -1,7 +1,7 @@
 """The sections of params.yaml as frozen models: the one place that says what is valid."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -33,6 +33,8 @@ CLIP = 0.995  # the colours' quantile, as in the R package's vignette
 SORT_KEYS = ("row", "label", "prediction", "agreement")
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Iterable[object])
+S = TypeVar("S", bound="Section")
 
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
@@ -50,7 +52,7 @@ def _few(seeds: tuple[int, ...]) -> tuple[int, ...]:
     return seeds
 
 
-def _known(names: tuple[str, ...]) -> tuple[str, ...]:
+def _known(names: C) -> C:
     for name in names:
         if name not in DATASETS:
             raise ValueError(f"must name data sets ({join(DATASETS)}), however: {show(name)}")
@@ -65,9 +67,7 @@ def _apart(names: tuple[T, ...]) -> tuple[T, ...]:
 def _clip(value: object) -> float | dict[str, float]:
     if not isinstance(value, Mapping):
         return _share(value, "")
-    for name in value:
-        if name not in DATASETS:
-            raise ValueError(f"must name data sets ({join(DATASETS)}), however: {show(name)}")
+    _known(value)
     return {name: _share(share, f".{name}") for name, share in value.items()}
 
 
@@ -196,7 +196,13 @@ class Report(Section):
     """How the reports are drawn."""
 
     quantile: Quantile = Quantile()
-    sort_by: Mapping[str, str] = {"syn2": "row", "syn4": "V10"}
+    sort_by: Mapping[str, str] = {
+        "syn2": "row",
+        "syn4": "V10",
+        "paper_syn4": "x11",
+        "paper_syn5": "x11",
+        "paper_syn6": "x11",
+    }
 
     @model_validator(mode="after")
     def _sorts_by_columns(self) -> Self:
@@ -213,8 +219,26 @@ class Report(Section):
         return self
 
 
+class Override(Section):
+    """What differs for one data set, by key of the section."""
+
+    generate: Mapping[str, object] = {}
+    model: Mapping[str, object] = {}
+    train: Mapping[str, object] = {}
+
+
+def _merged(section: S, changes: Mapping[str, object], *, under: tuple[str, ...]) -> S:
+    """The section with some keys replaced, valid as a whole; ValueError in one line."""
+    kind = type(section)
+    try:
+        return kind.model_validate({**section.model_dump(), **changes})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ValueError(problem(first, kind, under=under)) from None
+
+
 class Params(Section):
-    """The whole of params.yaml; `Params()` has the defaults of the file."""
+    """The whole of params.yaml; `Params()` has the file's defaults, and no overrides."""
 
     datasets: Names = ("syn2", "syn4")
     peers: SomeNames = ()
@@ -225,6 +249,26 @@ class Params(Section):
     explain: Explain = Explain()
     evaluate: Evaluate = Evaluate()
     report: Report = Report()
+    overrides: Annotated[Mapping[str, Override], AfterValidator(_known)] = {}
+
+    def of(self, dataset: str) -> Self:
+        """The parameters of a data set: its overrides in the sections, and no other's left.
+
+        >>> Params(overrides={"syn2": Override(train={"epochs": 5})}).of("syn2").train.epochs
+        5
+        """
+        override = self.overrides.get(dataset, Override())
+        sections = {
+            name: _merged(getattr(self, name), changes, under=("overrides", dataset, name))
+            for name, changes in override
+        }
+        return self.model_copy(update={**sections, "overrides": {}})
+
+    @model_validator(mode="after")
+    def _overrides_are_valid(self) -> Self:
+        for dataset in self.overrides:
+            self.of(dataset)
+        return self
 
     @model_validator(mode="after")
     def _measures_peers_on_what_is_drawn(self) -> Self:
@@ -237,11 +281,15 @@ class Params(Section):
 
     @model_validator(mode="after")
     def _shows_a_trained_seed(self) -> Self:
-        if self.explain.seed != "auto" and self.explain.seed not in self.train.seeds:
-            raise ValueError(
-                f"explain.seed must be auto or one of train.seeds ({join(self.train.seeds)}),"
-                f" however: {self.explain.seed}"
-            )
+        seed = self.explain.seed
+        for dataset in self.datasets:
+            seeds = self.of(dataset).train.seeds
+            if seed != "auto" and seed not in seeds:
+                own = dataset in self.overrides and "seeds" in self.overrides[dataset].train
+                where = f"overrides.{dataset}.train.seeds" if own else "train.seeds"
+                raise ValueError(
+                    f"explain.seed must be auto or one of {where} ({join(seeds)}), however: {seed}"
+                )
         return self
 
 
@@ -265,4 +313,11 @@ def load(path: str | os.PathLike[str]) -> Params:
     for section in Params.model_fields:
         if section not in data:
             raise ValueError(f"{path}: must have the section {section}, however: it is missing")
+    for dataset in params.datasets:
+        override = params.overrides.get(dataset, Override())
+        for name in Override.model_fields:
+            # DVC tracks each of them, also where it is empty.
+            if name not in override.model_fields_set:
+                key = f"overrides.{dataset}.{name}"
+                raise ValueError(f"{path}: must have {key} ({{}} for none), however: it is missing")
     return params

@@ -4,6 +4,7 @@ import difflib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -102,38 +103,39 @@ def _not_plain(event: Event, depth: int) -> str | None:
     return None
 
 
-def problem(error: ErrorDetails, model: type[BaseModel]) -> str:
+def problem(error: ErrorDetails, model: type[BaseModel], *, under: tuple[str, ...] = ()) -> str:
     """An error of pydantic's in one line that names key, requirement and value.
 
     Args:
-        model: the model of the whole file, whose keys are suggested for an unknown one.
+        model: the model of what was validated, whose keys are suggested for an unknown one.
+        under: the keys that what was validated lies under; none for the whole file.
     """
     kind, context = error["type"], error.get("ctx", {})
     if kind == "invalid_key" or error["loc"][-1:] == ("[key]",):
         return f"a key must be a string, however: {show(error['input'])}"
-    name = _dotted(error["loc"])
+    name = _dotted((*under, *error["loc"]))
     if kind == "value_error":
         text = str(context["error"])
         return f"{name}{'' if text.startswith('.') or not name else ' '}{text}"
     if kind == "extra_forbidden":
-        return f"{name} is not a known key{_suggestion(error['loc'], model)}"
+        return f"{name} is not a known key{_suggestion(error['loc'], model, under)}"
     if kind == "literal_error":
         context = {"expected": str(context["expected"]).replace("'", "").replace(" or ", ", ")}
     requirement = _REQUIREMENTS.get(kind, error["msg"]).format(**context)
     return f"{name} must be {requirement}, however: {show(error['input'])}"
 
 
-def _suggestion(loc: tuple[int | str, ...], model: type[BaseModel]) -> str:
+def _suggestion(loc: tuple[int | str, ...], model: type[BaseModel], under: tuple[str, ...]) -> str:
     *parents, key = loc
+    kind: Any = model
     for parent in parents:
-        inner = model.model_fields[str(parent)].annotation
-        assert isinstance(inner, type)
-        assert issubclass(inner, BaseModel)
-        model = inner
-    close = difflib.get_close_matches(str(key), model.model_fields, n=1)
+        # Of a mapping to models, any key leads to the same model.
+        mapped = not isinstance(kind, type)
+        kind = get_args(kind)[1] if mapped else kind.model_fields[str(parent)].annotation
+    close = difflib.get_close_matches(str(key), kind.model_fields, n=1)
     if close:
-        return f", did you mean {_dotted((*parents, close[0]))}?"
-    return f", the keys here are {join(model.model_fields)}"
+        return f", did you mean {_dotted((*under, *parents, close[0]))}?"
+    return f", the keys here are {join(kind.model_fields)}"
 
 
 def _dotted(loc: tuple[int | str, ...]) -> str:
