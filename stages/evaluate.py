@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import scores, tables, truth
+from tabnet import plain_json, scores, tables, truth
 from tabnet.params import Params
 
 PROBABILITY = "probability_seed_"
@@ -48,15 +48,11 @@ def main(params: Params, dataset: str) -> None:
         **_diverged(predictions, source),
     }
     # Named by the data set: DVC can then show its columns without the file's path before each.
-    text = json.dumps(
-        scores.readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False
-    )
-    tables.write_text(reports / "metrics.json", f"{text}\n")
+    tables.write_text(reports / "metrics.json", plain_json.text({dataset: metrics}))
     tables.write_text(reports / "importance.csv", _csv(features, columns))
     # Each seed's own, for the page that compares over data sets.
-    found = {"metrics": metrics, "members": scored}
-    text = json.dumps(scores.readable(found), indent=1, sort_keys=True, allow_nan=False)
-    tables.write_text(Path("reports", "paper", f"{dataset}.scores.json"), f"{text}\n")
+    found = plain_json.text({"metrics": metrics, "members": scored})
+    tables.write_text(Path("reports", "paper", f"{dataset}.scores.json"), found)
 
 
 def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:

@@ -3,7 +3,6 @@
 Wall times differ from run to run, and so do the bytes that this stage writes.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import peers, scores, tables, truth, weights
+from tabnet import peers, plain_json, scores, tables, truth, weights
 from tabnet.params import Params
 from tabnet.peers.measured import Measured, Rows
 
@@ -40,9 +39,9 @@ def main(params: Params, dataset: str) -> None:
         "rows": {"train": len(train.y), "test": len(test.y)},
         "threads": params.train.threads,
     }
-    text = json.dumps({dataset: result}, indent=2, sort_keys=True, allow_nan=False)
+    text = plain_json.text({dataset: result})
     for path in (REPORTS / dataset / "peers.json", REPORTS / "paper" / f"{dataset}.peers.json"):
-        tables.write_text(path, f"{text}\n")
+        tables.write_text(path, text)
 
 
 def _rows(path: Path, features: tuple[str, ...]) -> Rows:
@@ -61,7 +60,7 @@ def _scored(
         "selected": float((found.mask > threshold).mean()),
     }
     return {
-        "scores": scores.readable(scored),
+        "scores": scored,
         "train_seconds": round(found.train_seconds, 2),
         "explain_seconds": round(found.explain_seconds, 3),
         "settings": found.settings,

@@ -4,7 +4,6 @@ Every score is between 0 and 1 but the log loss. A score that is not defined (no
 labels of one class, no relevant cell) is NaN.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -127,20 +126,6 @@ def over_seeds(scores: Sequence[Mapping[str, float]]) -> dict[str, dict[str, flo
         deviation = values.std(ddof=1) if len(values) > 1 else values[0] * 0  # NaN stays NaN
         summary[key] = {"mean": float(values.mean()), "std": float(deviation)}
     return summary
-
-
-def readable(value: object) -> object:
-    """Nested scores for JSON: six significant digits, and null where a score is not defined.
-
-    >>> readable({"auc": 0.12345678, "fdr": float("nan"), "rows": 7})
-    {'auc': 0.123457, 'fdr': None, 'rows': 7}
-    """
-    if isinstance(value, Mapping):
-        return {key: readable(inner) for key, inner in value.items()}
-    if isinstance(value, int):
-        return value
-    assert isinstance(value, float)
-    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _mean(values: NDArray[np.bool_ | np.number]) -> float:

@@ -3,9 +3,12 @@
 import warnings
 
 import numpy as np
-from pytorch_tabnet.tab_model import TabNetClassifier
 
 from tabnet.peers.measured import Measured, Rows, as_mask, held_out, timed
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it imports by a name that SciPy will drop
+    from pytorch_tabnet.tab_model import TabNetClassifier
 
 EPOCHS, PATIENCE = 100, 20
 BATCH, VIRTUAL_BATCH = 256, 128

@@ -1,0 +1,133 @@
+"""Sentences of the page, each computed from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tabnet.report.paper import published
+from tabnet.report.paper.charts import METHODS
+from tabnet.report.paper.truth_free import BELIEVED, USELESS, Correlations
+from tabnet.report.sentences import count, listed
+
+
+def headline(target: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is to be reached on the paper's data sets, and on how many of them it is."""
+    if not target["datasets"]:
+        return []
+    of = f"of {target['datasets']}"
+    found = [
+        ("above every row of the paper", f"{target['above_every_row']} {of}"),
+        ("nearer to the limit than any", f"{target['nearer_the_limit']} {of}"),
+    ]
+    if target["largest_below_limit"] is not None:
+        found.append(("below the limit, at most", f"{target['largest_below_limit']:.3f}"))
+    return found
+
+
+def prediction(predicted: Mapping[str, Any]) -> list[str]:
+    """What the AUC on the paper's data sets say."""
+    if not predicted:
+        names = listed(list(published.DATASETS))
+        return [f"None of the paper's data sets ({names}) is among those that were run."]
+    named = published.DATASETS.items()
+    above = [text for name, text in named if _is(predicted, name, reached=True)]
+    others = [text for name, text in named if _is(predicted, name, reached=False)]
+    found = []
+    if above:
+        found.append(
+            f"The AUC of the consensus is above every row of the paper on {listed(above)}."
+        )
+    if others:
+        found.append(f"A row of the paper is as high or higher on {listed(others)}.")
+    return [
+        *found,
+        "The consensus predicts by the mean probability of all seeds. The limit is the AUC of the"
+        " true probability, which no model can pass but by chance: over two million rows, and over"
+        " the very rows that are scored here. They are other rows than the paper's; the AUC of"
+        " 10,000 rows has a standard error of 0.003 to 0.005, so that the distance to the limit on"
+        " the same rows says more than the AUC.",
+    ]
+
+
+def _is(predicted: Mapping[str, Any], name: str, *, reached: bool) -> bool:
+    return name in predicted and predicted[name]["above_every_row"] is reached
+
+
+def masks(found: Mapping[str, Any]) -> list[str]:
+    """Whether the consensus is better than the seeds that it is made of."""
+    exceptions = [
+        f"{name} ({one['n_seeds'] - one['seeds_of_less_rma']} of {one['n_seeds']})"
+        for name, one in found.items()
+        if one["seeds_of_less_rma"] < one["n_seeds"]
+    ]
+    claim = "The consensus has more of its mass on relevant features than each of its seeds"
+    if not exceptions:
+        return [f"{claim}, on every data set."]
+    return [
+        f"{claim}, except (in brackets: seeds that have as much or more) on {listed(exceptions)}."
+    ]
+
+
+def peers(found: Mapping[str, Any]) -> list[str]:
+    """Which method's masks are best on how many data sets, and what the numbers are of."""
+    if not found:
+        return ["Other methods were not measured: the list of data sets in `peers` is empty."]
+    first: dict[str, int] = {}
+    for one in found.values():
+        known = {
+            name: method["scores"]["rma"]
+            for name, method in one["methods"].items()
+            if name in METHODS and method["scores"]["rma"] is not None
+        }
+        if known:
+            best = max(known, key=lambda name: known[name])
+            first[best] = first.get(best, 0) + 1
+    ranked = [f"{METHODS[name].name} on {first[name]}" for name in METHODS if name in first]
+    threads = max(one["threads"] for one in found.values())
+    return [
+        f"Most mask mass on relevant features, of {len(found)}: {listed(ranked)}.",
+        "All are scored on the same rows in the same way; an attribution becomes a mask by its"
+        " absolute value, divided by its row's sum. Attributions are dense: nearly every cell is"
+        " above the threshold, so that their TPR is 1 and their false discoveries are the share of"
+        " irrelevant features, whatever they are worth. Compare them by mass, rank and average"
+        f" precision. Seconds are wall times on {count(threads, 'thread')}.",
+    ]
+
+
+def truth_free(found: Mapping[str, Any] | None) -> list[str]:
+    """Which measures order masks as the truth does, and which do not."""
+    if found is None:
+        return ["No measure that needs no truth was found beside the scores of these data sets."]
+    believed, useless = _split(found["within"])
+    texts = [
+        "Where the truth is unknown, only such measures can tell which mask to believe. Here it is"
+        " known, and each can be held against it: the rank correlation (Spearman) with the true"
+        " scores, 1 where a measure orders masks exactly as the truth does, 0 where it knows"
+        " nothing of it."
+    ]
+    if believed:
+        texts.append(
+            f"Over seeds, these reach {BELIEVED} with every true score: {listed(believed)}."
+        )
+    else:
+        texts.append(f"Over seeds, no measure reaches {BELIEVED} with every true score.")
+    if useless:
+        texts.append(
+            f"Not to be believed, since they reach {USELESS} with none: {listed(useless)}."
+        )
+    if not any(value is not None for row in found["between"].values() for value in row.values()):
+        texts.append("The data sets are too few to compare over them.")
+    return texts
+
+
+def _split(table: Correlations) -> tuple[list[str], list[str]]:
+    """The measures that follow every true score, and those that follow none."""
+    believed, useless = [], []
+    for name, row in table.items():
+        values = [0.0 if value is None else value for value in row.values()]
+        if min(values) >= BELIEVED:
+            believed.append(name.replace("_", " "))
+        if max(values) < USELESS:
+            useless.append(name.replace("_", " "))
+    return believed, useless
