@@ -188,6 +188,12 @@ BAD_VALUES = [
     ("datasets", "[syn2, syn9]", "datasets must name data sets (syn2, syn4), however: 'syn9'"),
     ("datasets", "[2]", "datasets[0] must be a string, however: 2"),
     ("datasets", "[null]", "datasets[0] must be a string, however: null"),
+    ("peers", "[syn9]", "peers must name data sets (syn2, syn4"),
+    ("peers", "[syn2, syn2]", "peers must have no entry twice, however: 'syn2' is repeated"),
+    ("peers", "[paper_syn1]", "peers must be of datasets (syn2, syn4), however: 'paper_syn1'"),
+    ("peers", "syn2", "peers must be a list, however: 'syn2'"),
+    ("tables", "[paper, paper]", "tables must have no entry twice, however: 'paper' is repeated"),
+    ("tables", "[index]", "tables[0] must be one of paper, however: 'index'"),
     ("datasets", r'["a\nb"]', r"datasets must name data sets (syn2, syn4), however: 'a\nb'"),
 ]
 # The whole of the file -> a part of the line.
@@ -201,7 +207,7 @@ BAD_FILES: list[tuple[str | bytes, str]] = [
     (TEXT.replace("epochs:", "epoch:"), "train.epoch is not a known key, did you mean train.epoch"),
     (TEXT.replace("train:", "trian:"), "trian is not a known key, did you mean train?"),
     (TEXT.replace("    steps: ", "    step: "), "report.quantile.step is not a known key, did you"),
-    (TEXT + "x: 1\n", "x is not a known key, the keys here are datasets, generate, model, train"),
+    (TEXT + "x: 1\n", "x is not a known key, the keys here are datasets, peers, tables, generate"),
     (TEXT + '"a b": 1\n', "'a b' is not a known key"),
     (TEXT + r'"a\nb": 1' + "\n", r"'a\nb' is not a known key"),
     (TEXT + "7: 1\n", "a key must be a string, however: 7"),
@@ -302,7 +308,8 @@ def test_the_file_has_every_key_and_comments_on_each() -> None:
 
 def test_the_file_is_block_style() -> None:
     """DVC rewrites flow lists as block lists, which would change more than a person asked for."""
-    assert not re.search(r"^[^#\n]*[\[{]", TEXT, re.MULTILINE)
+    # What is empty has no other style.
+    assert not re.search(r"^[^#\n]*(\[(?!\])|\{(?!\}))", TEXT, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -318,6 +325,9 @@ def test_the_file_is_block_style() -> None:
         ("explain__split", "train", "train"),
         ("explain__seed", "7", 7),
         ("datasets", "[syn4]", ("syn4",)),
+        ("peers", "[]", ()),
+        ("peers", "[syn4, syn2]", ("syn4", "syn2")),
+        ("tables", "[paper]", ("paper",)),
         ("report__quantile__steps", "1", 1.0),
         ("report__sort_by", "{}", {}),
         ("report__sort_by__syn4", "agreement", {"syn2": "row", "syn4": "agreement"}),

@@ -80,6 +80,25 @@ def test_fewer_data_sets_leave_no_trace_in_what_is_shown(run: Clone) -> None:
     assert "syn2" not in run.run("dvc", "dag", "--dot").stdout
 
 
+def test_the_page_beside_the_paper_is_made_when_it_is_asked_for(run: Clone) -> None:
+    page, numbers = (run.path / "reports" / f"paper.{kind}" for kind in ("html", "json"))
+    assert not page.exists()
+    run.set(tables="[paper]")
+    assert run.repro() == ["paper@paper"]
+    assert set(json.loads(numbers.read_text())["masks"]) == {"syn2", "syn4"}
+    run.set(peers="[syn4]")
+    assert run.repro() == ["peers@syn4", "paper@paper"]
+    assert set(json.loads(numbers.read_text())["peers"]) == {"syn4"}
+    assert run.repro() == []
+    run.set(datasets="[syn4]", evaluate__threshold="0.1")
+    assert set(run.repro()) >= {"evaluate@syn4", "paper@paper"}
+    assert set(json.loads(numbers.read_text())["masks"]) == {"syn4"}
+    assert "syn2" not in page.read_text()
+    run.set(peers="[]")
+    assert run.repro() == ["paper@paper"]
+    assert json.loads(numbers.read_text())["peers"] == {}
+
+
 def test_fewer_seeds_leave_no_trace_in_what_is_shown(run: Clone) -> None:
     run.set(train__seeds="[2]")
     run.repro()

@@ -204,7 +204,7 @@ def by_dataset(found: Mapping[str, Any], score: str) -> Table:
         columns.append([_marked(value, _best(values, score)) for value in values])
     names = [kind.name for kind in METHODS.values()]
     rows = list(zip(names, map(list, zip(*columns, strict=True)), strict=True))
-    return Table(PEERS[score], list(found), rows)
+    return Table(f"{PEERS[score]}, by method", list(found), rows)
 
 
 def peers(name: str, one: Mapping[str, Any]) -> Table:
