@@ -242,6 +242,7 @@ class Params(Section):
 
     datasets: Names = ("syn2", "syn4")
     peers: SomeNames = ()
+    seed_counts: SomeNames = ()
     tables: Tables = ()
     generate: Generate = Generate()
     model: Model = Model()
@@ -271,12 +272,14 @@ class Params(Section):
         return self
 
     @model_validator(mode="after")
-    def _measures_peers_on_what_is_drawn(self) -> Self:
-        for name in self.peers:
-            if name not in self.datasets:
-                raise ValueError(
-                    f"peers must be of datasets ({join(self.datasets)}), however: {show(name)}"
-                )
+    def _measures_what_is_drawn(self) -> Self:
+        for key in ("peers", "seed_counts"):
+            for name in getattr(self, key):
+                if name not in self.datasets:
+                    allowed = join(self.datasets)
+                    raise ValueError(
+                        f"{key} must be of datasets ({allowed}), however: {show(name)}"
+                    )
         return self
 
     @model_validator(mode="after")
