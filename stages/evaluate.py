@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,8 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import scores, tables
+from tabnet import plain_json, scores, tables
 from tabnet.params import Params
+from tabnet.spread import over_seeds
 
 PROBABILITY = "probability_seed_"
 
@@ -45,13 +45,12 @@ def main(params: Params, dataset: str) -> None:
     agreement = tables.matrix(predictions, ["agreement"], source=source)
     metrics = {
         "consensus": consensus,
-        "seeds": scores.over_seeds(of_seeds),
+        "seeds": over_seeds(of_seeds),
         "agreement": float(agreement.mean(dtype=np.float64)),
         **_diverged(predictions, source),
     }
     # Named by the data set: DVC can then show its columns without the file's path before each.
-    text = json.dumps(_readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False)
-    tables.write_text(reports / "metrics.json", f"{text}\n")
+    tables.write_text(reports / "metrics.json", plain_json.text({dataset: metrics}))
     tables.write_text(reports / "importance.csv", _csv(features, columns))
 
 
@@ -105,16 +104,6 @@ def _check_rows(path: Path, rows: int, expected: int) -> None:
         raise ValueError(
             f"{path}: must have the {expected} rows of predictions.parquet, however: {rows}"
         )
-
-
-def _readable(value: object) -> object:
-    """Six significant digits; null where a score is not defined, since JSON has no NaN."""
-    if isinstance(value, Mapping):
-        return {key: _readable(inner) for key, inner in value.items()}
-    if isinstance(value, int):
-        return value
-    assert isinstance(value, float)
-    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _csv(features: list[str], columns: Mapping[str, NDArray[np.float64]]) -> str:
