@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stages import run
 from tabnet import plain_json, scores, tables, truth
 from tabnet.params import Params
+from tabnet.spread import over_seeds
 
 PROBABILITY = "probability_seed_"
 
@@ -43,7 +44,7 @@ def main(params: Params, dataset: str) -> None:
     agreement = tables.matrix(predictions, ["agreement"], source=source)
     metrics = {
         "consensus": consensus,
-        "seeds": scores.over_seeds(of_seeds),
+        "seeds": over_seeds(of_seeds),
         "agreement": float(agreement.mean(dtype=np.float64)),
         **_diverged(predictions, source),
     }

@@ -11,7 +11,7 @@ from tests.imports import ROOT, external, imported, modules, reached, source
 # Each may import the ones before it, and nothing of what comes after.
 CORE = ["sparsemax", "layers", "model", "engine", "train"]
 WITHOUT_TORCH = ["arrays", "datasets", "params", "plain_yaml", "report", "scores", "tables"]
-SECTIONS = {"generate", "model", "train", "explain", "evaluate", "report"}
+SECTIONS = {"generate", "model", "train", "explain", "evaluate", "trust", "report"}
 
 DVC: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = sorted(DVC["stages"])
