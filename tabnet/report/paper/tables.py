@@ -233,30 +233,34 @@ def settings(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return []
 
 
+CAPTIONS = {
+    "within": "Over the seeds of a data set (mean of the data sets)",
+    "between": "Over the data sets (their consensus)",
+}
+
+
 def correlations(found: Mapping[str, Any]) -> list[Table]:
     """Rank correlations as shaded cells: a row a measure, a column a true score."""
-    names = {score: MASKS[score] for score in truth_free.SCORES}
-    columns = [
-        f"1 − {text}" if score in truth_free.LOWER_IS_BETTER else text
-        for score, text in names.items()
-    ]
+    names = {score: _turned(score, MASKS[score]) for score in truth_free.SCORES}
+    ranked = sorted(found["measures"], key=lambda name: -(found["within"][name]["rma"] or 0))
     return [
         Table(
             caption,
-            columns,
+            list(names.values()),
             [
                 (
-                    measure.replace("_", " "),
-                    [_shaded(found[key][measure][score]) for score in names],
+                    _turned(name, name.replace("_", " ")),
+                    [_shaded(found[key][name][score]) for score in names],
                 )
-                for measure in found["measures"]
+                for name in ranked
             ],
         )
-        for key, caption in (
-            ("within", "Over the seeds of a data set (mean of the data sets)"),
-            ("between", "Over the data sets (their consensus)"),
-        )
+        for key, caption in CAPTIONS.items()
     ]
+
+
+def _turned(name: str, text: str) -> str:
+    return f"less {text}" if name in truth_free.LOWER_IS_BETTER else text
 
 
 def _shaded(value: float | None) -> Cell:
