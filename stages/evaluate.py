@@ -25,6 +25,7 @@ def main(params: Params, dataset: str) -> None:
     predictions = tables.read(source)
     features = tables.read(explanation / "consensus.parquet").column_names
     relevance = truth.relevance(data / "relevance.parquet", features, split=params.explain.split)
+    best = truth.probability(data / "relevance.parquet", split=params.explain.split)
     _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
     label, known = _labels(predictions, source)
 
@@ -45,6 +46,7 @@ def main(params: Params, dataset: str) -> None:
     metrics = {
         "consensus": consensus,
         "seeds": over_seeds(of_seeds),
+        "bayes": scores.bayes_scores(best[known], label[known]),
         "agreement": float(agreement.mean(dtype=np.float64)),
         **_diverged(predictions, source),
     }

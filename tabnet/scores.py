@@ -99,6 +99,22 @@ def prediction_scores(probability: NDArray[np.floating], label: Bools) -> dict[s
     }
 
 
+def bayes_scores(probability: NDArray[np.float64], label: Bools) -> dict[str, float]:
+    """`prediction_scores` of the true P(yes | x) (B): on average, no model of x has better ones.
+
+    The log loss is exact: 0 where labels have no noise, infinite for a label that cannot be.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    found = prediction_scores(probability, label)
+    if not len(label):
+        return found
+    with np.errstate(divide="ignore"):
+        surprise = -np.log(np.where(label, probability, 1 - probability))
+    return {**found, "log_loss": abs(float(surprise.mean()))}  # the mean of -log(1) is -0.0
+
+
 def ranking(score: NDArray[np.floating], truth: Bools) -> tuple[float, float]:
     """Area under the ROC curve, and average precision, of a score (N) for a truth (N)."""
     if not truth.any():

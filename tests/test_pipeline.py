@@ -66,6 +66,33 @@ def test_more_epochs_generate_nothing_again(run: Clone) -> None:
     assert ran >= of("train", "explain", "evaluate", "report")
 
 
+def test_an_override_runs_its_data_set_alone(run: Clone) -> None:
+    run.set(overrides__syn4__train="{epochs: 3}")
+    ran = set(run.repro())
+    assert ran == {f"{stage}@syn4" for stage in ("train", "explain", "evaluate", "report")} | {
+        "index"
+    }
+    for dataset, epochs in (("syn2", 2), ("syn4", 3)):
+        history = pd.read_csv(run.path / "reports" / dataset / "history.csv")
+        assert history["epoch"].max() == epochs
+        report = (run.path / "reports" / dataset / "report.html").read_text()
+        assert f'<th scope="row">train.epochs</th><td>{epochs}</td>' in report
+        assert "overrides" not in report
+    run.set(overrides__syn2__generate="{test_rows: 150}")
+    ran = set(run.repro())
+    assert not {stage for stage in ran if stage.endswith("@syn4")}
+    assert {"generate@syn2", "explain@syn2"} <= ran
+    assert "train@syn2" not in ran
+
+
+def test_a_data_set_of_the_paper_runs(run: Clone) -> None:
+    run.run("dvc", "exp", "run", "-S", "datasets=[paper_syn4]")
+    metrics = json.loads((run.path / "reports/paper_syn4/metrics.json").read_text())["paper_syn4"]
+    assert 0.5 < metrics["bayes"]["auc"] < 1
+    assert "overrides" not in (run.path / "reports/paper_syn4/report.html").read_text()
+    assert "paper_syn4" in (run.path / "reports/index.html").read_text()
+
+
 def test_editing_a_chart_retrains_nothing(run: Clone) -> None:
     module = run.path / "tabnet" / "report" / "charts.py"
     module.write_text(module.read_text() + "\n# A remark.\n")
@@ -183,6 +210,8 @@ def test_dvc_works_from_any_folder(run: Clone) -> None:
         ({"train__device": "cuda"}, "train.device must be"),
         ({"report__sort_by__syn4": "V99"}, "report.sort_by"),
         ({"model__virtual_batch_size": "1"}, "model.virtual_batch_size"),
+        ({"overrides__syn4__train": "{epochs: 0}"}, "overrides.syn4.train.epochs"),
+        ({"overrides__syn4": "{}"}, "overrides.syn4.generate"),
     ],
 )
 def test_a_mistake_is_one_line_and_touches_no_output(

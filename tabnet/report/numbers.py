@@ -65,8 +65,10 @@ def _metrics(path: Path) -> dict[str, Any]:
 
 def _is_scores(metrics: object) -> bool:
     match metrics:
-        case {"consensus": dict() as consensus, "seeds": dict() as seeds}:
-            return all(
+        case {"consensus": dict() as consensus, "seeds": dict() as seeds, **others}:
+            limits = others.get("bayes", {})
+            known = isinstance(limits, dict) and all(map(_is_score, limits.values()))
+            return known and all(
                 _is_score(score)
                 and isinstance(seeds.get(name), dict)
                 and all(_is_score(seeds[name].get(part, "")) for part in ("mean", "std"))

@@ -166,10 +166,16 @@ def tenths(explanation: Explanation, held: Store, order: str) -> dict[str, Any]:
 
 
 def headline(numbers: Numbers) -> list[tuple[str, str]]:
-    """The scores at the top of the page."""
-    scores = (numbers.metrics or {}).get("consensus", {})
-    known = [(text, scores[name]) for name, text in scoreboard.HEADLINE.items() if name in scores]
-    return [(text, f"{score:.3f}") for text, score in known]
+    """The scores at the top of the page; with the best possible one where labels are noisy."""
+    metrics = numbers.metrics or {}
+    scores, limits = metrics.get("consensus", {}), metrics.get("bayes", {})
+    shown = []
+    for name, text in scoreboard.HEADLINE.items():
+        if scores.get(name) is not None:
+            limit = limits.get(name)
+            noisy = limit is not None and limit < 1
+            shown.append((f"{text}, of {limit:.3f} at best" if noisy else text, scores[name]))
+    return [(text, f"{score:.3f}") for text, score in shown]
 
 
 def notes(explanation: Explanation) -> list[str]:

@@ -97,10 +97,16 @@ def comparison(scores: pd.DataFrame) -> list[str]:
     less = scores["score"].str.contains("lower is better")
     gain = (scores["consensus"] - scores["mean"]).where(~less, scores["mean"] - scores["consensus"])
     better = int((gain > 0).sum())
-    return [
+    said = [
         f"The consensus is better than the mean of single seeds on {better} of"
         f" {count(len(scores), 'score')}."
     ]
+    if scores["limit"].notna().any():
+        said.append(
+            "Bars and Bayes limits: what the true probabilities score, and in brackets how far the"
+            " consensus is from it."
+        )
+    return said
 
 
 def heat(
@@ -179,6 +185,14 @@ def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
             both, alone = text(by_name["consensus"][name]), text(by_name["mean"][name])
             single = f", single seeds have {alone} on average" if seeds > 1 else ""
             said.append(f"{sentence.format(both)}{single}.")
+    limit = table.set_index("score")["limit"].get("AUC", np.nan)
+    if limit == 1:
+        said.append("Labels have no noise: an AUC of 1 is possible.")
+    elif not np.isnan(limit):
+        said.append(
+            f"Bar: the Bayes limit. Labels are noisy: the true probabilities have an AUC of"
+            f" {limit:.3f}."
+        )
     return said
 
 

@@ -54,7 +54,7 @@ def test_saved_tables_hold_what_the_figures_show(opened: Opened, root: Path) -> 
     columns = {
         "importance": ["feature", "mask", "share", "truth"],
         "groups": ["feature", "group", "share", "relevant"],
-        "scores": ["dataset", "score", "consensus", "mean", "std", "low", "high"],
+        "scores": ["dataset", "score", "consensus", "mean", "std", "limit", "low", "high"],
         "agreement": ["low", "high", "rows"],
         "training": ["epoch", "seed", "loss"],
         "roc": ["fpr", "tpr"],
