@@ -24,13 +24,8 @@ def main(params: Params, dataset: str) -> None:
     trained_on = _trained_on(data / "train.parquet", fitted)
     settings = Settings(params.model, params.train, params.trust, params.explain.batch_rows)
     found = measure(fitted, sample, trained_on, settings, positive=POSITIVE)
-    source = data / "explanation" / "predictions.parquet"
-    agreement = tables.matrix(tables.read(source, columns=["agreement"]), ["agreement"])
-    summary = {
-        "agreement": float(agreement.mean(dtype=np.float64)),
-        "rows": len(sample.x),
-        **found.summary(),
-    }
+    # No key as in metrics.json: DVC would show both with their files' paths before them.
+    summary = {"rows": len(sample.x), **found.summary()}
     tables.write_text(reports / "trust.json", plain_json.text({dataset: summary}))
     tables.write_text(reports / "faithfulness.csv", _csv(found.curves))
     by_seed = pd.DataFrame([{"seed": seed, **scores} for seed, scores in found.by_seed.items()])
