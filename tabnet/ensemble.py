@@ -1,35 +1,43 @@
 """Trained models as functions of rows: masks by seed, probabilities by seed and of all together."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet import device
 from tabnet.explain import Explainer, SeedMasks
-from tabnet.params import Params
 from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]
 
 
+@dataclass(frozen=True)
 class Ensemble:
-    """The K seeds of a trained model, computed in batches of `explain.batch_rows`.
+    """The K seeds of a trained model, computed on `device`, `batch_rows` rows at a time.
 
     Raises ValueError if `positive`, the label that is yes, is not one that the model knows.
     """
 
-    def __init__(self, fitted: Fitted, params: Params, *, positive: str) -> None:
-        if positive not in fitted.classes:
-            raise ValueError(f"the model must know the label {positive}, however: {fitted.classes}")
-        self._fitted, self._params, self._positive = fitted, params, positive
-        where = device.resolve(params.train.device)
-        self._explainer = Explainer(fitted, device=where, threads=params.train.threads)
-        self.seeds = fitted.seeds
+    fitted: Fitted
+    positive: str
+    device: str = "cpu"
+    threads: int = 1
+    batch_rows: int = 8192
+
+    def __post_init__(self) -> None:
+        known = self.fitted.classes
+        if self.positive not in known:
+            raise ValueError(f"the model must know the label {self.positive}, however: {known}")
+
+    @cached_property
+    def _explainer(self) -> Explainer:
+        return Explainer(self.fitted, device=self.device, threads=self.threads)
 
     def only(self, seed: int) -> "Ensemble":
         """One of the seeds alone."""
-        return Ensemble(self._fitted.only(seed), self._params, positive=self._positive)
+        return replace(self, fitted=self.fitted.only(seed))
 
     def masks(self, x: Floats) -> Floats:
         """Each seed's aggregate masks, B x D -> K x B x D."""
@@ -37,7 +45,7 @@ class Ensemble:
 
     def alone(self, x: Floats) -> Floats:
         """P(yes) by each seed, B x D -> K x B."""
-        yes = self._fitted.classes.index(self._positive)
+        yes = self.fitted.classes.index(self.positive)
         return self._computed(x, lambda found: found.probability[..., yes])
 
     def together(self, x: Floats) -> Floats:
@@ -46,6 +54,6 @@ class Ensemble:
         return np.concatenate([alone.mean(0, keepdims=True), alone])
 
     def _computed(self, x: Floats, part: Callable[[SeedMasks], Floats]) -> Floats:
-        size = self._params.explain.batch_rows
+        size = self.batch_rows
         batches = (x[start : start + size] for start in range(0, len(x), size))
         return np.concatenate([part(self._explainer.seed_masks(b)) for b in batches], axis=1)

@@ -59,13 +59,13 @@ def judge(
     }
     own = [
         scored(ensemble.only(seed).alone, place=places(mask, tie))
-        for seed, mask in zip(ensemble.seeds, masks, strict=True)
+        for seed, mask in zip(ensemble.fitted.seeds, masks, strict=True)
     ]
     others = {name: areas(found[name]) for name in (RANDOM, FIXED)}
     orders = {name: _of(scores, 0) for name, scores in others.items()}
     orders[CONSENSUS] = _with_gains(_of(areas(found[CONSENSUS]), 0), orders)
     by_seed = {}
-    for k, seed in enumerate(ensemble.seeds):
+    for k, seed in enumerate(ensemble.fitted.seeds):
         same_judge = {name: _of(scores, 1 + k) for name, scores in others.items()}
         by_seed[seed] = _with_gains(_of(areas(own[k]), 0), same_judge)
     return Faithfulness(orders, by_seed, _table(found, own))
