@@ -24,8 +24,8 @@ NOTES = (
     (
         "Keep and remove",
         "See whether a mask names what the model itself uses, row by row: sufficiency and"
-        " comprehensiveness (DeYoung et al. 2020). That seed's own model judges a seed's mask, all"
-        " seeds together judge the rest. They do not see whether the model is right."
+        " comprehensiveness (DeYoung et al. 2020). A seed's mask is judged with that seed's own"
+        " model, all else with all seeds together. They do not see whether the model is right."
         " Replaced values come from another row to train on, so that where features are correlated"
         " the model meets rows that it never saw. Features that a mask leaves at 0 come in random"
         " order.",
