@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
 from tabnet.report import theme
 
+VALIDATION = "validation_loss"
 # Of a feature's ground truth, so that colour alone does not carry it.
 SIGNS = {"relevant": " ●", "to some rows": " ◐", "irrelevant": "", "unknown": ""}
 
@@ -19,14 +22,16 @@ def seed_columns(table: pd.DataFrame, prefix: str = "seed_") -> list[str]:
 def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
     """Loss per epoch: the mean over seeds, the band between the lowest and the highest, each seed.
 
-    `history` has columns `epoch`, `seed`, `loss`; `log` draws a logarithmic y axis, as the R
-    package does.
+    `history` has columns `epoch`, `seed`, `loss` and, where seeds held rows out, `validation_loss`,
+    which is drawn as a dashed line of its own; `log` draws a logarithmic y axis, as the R package
+    does.
 
     >>> table = pd.DataFrame({"epoch": [1, 2], "seed": [7, 7], "loss": [1.0, 0.5]})
     >>> type(training(table)).__name__
     'LayerChart'
     """
-    data = history[["epoch", "seed", "loss"]].round(5)
+    validated = VALIDATION in history
+    data = history[["epoch", "seed", "loss", *([VALIDATION] if validated else [])]].round(5)
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
     scale = alt.Scale(type="log" if log else "linear", zero=False, nice=not log)
 
@@ -38,9 +43,9 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
     pick = alt.selection_point(
         name="epoch_at", fields=["epoch"], nearest=True, on="pointermove", empty=False
     )
-    bounds = base.transform_aggregate(
-        low="min(loss)", high="max(loss)", mean="mean(loss)", groupby=["epoch"]
-    )
+    means: dict[str, Any] = {"mean": "mean(loss)"}
+    means |= {"validation": f"mean({VALIDATION})"} if validated else {}
+    bounds = base.transform_aggregate(low="min(loss)", high="max(loss)", **means, groupby=["epoch"])
     seeds = base.mark_line(strokeWidth=0.7, opacity=0.45, color=theme.ACCENT, aria=False)
     band = bounds.mark_area(opacity=0.16, color=theme.ACCENT, aria=False)
     line = bounds.mark_line(strokeWidth=2, color=theme.ACCENT)
@@ -50,15 +55,35 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
         alt.Tooltip("low:Q", title="lowest", format=".4f"),
         alt.Tooltip("high:Q", title="highest", format=".4f"),
     ]
+    if validated:
+        tooltip.append(alt.Tooltip("validation:Q", title="mean validation loss", format=".4f"))
     point = bounds.mark_point(filled=True, size=50, color=theme.ACCENT, aria=False)
     seen = alt.when(pick).then(alt.value(1)).otherwise(alt.value(0))
     layers = [
         band.encode(x=x, y=y("low:Q"), y2="high:Q"),
         seeds.encode(x=x, y=y("loss:Q"), detail="seed:N"),
-        line.encode(x=x, y=y("mean:Q")),
-        point.encode(x=x, y=y("mean:Q"), opacity=seen, tooltip=tooltip).add_params(pick),
+        line.encode(x=x, y=y("mean:Q"), **(_kind("rows trained on") if validated else {})),
     ]
+    if validated:
+        each = base.mark_line(strokeWidth=0.7, opacity=0.3, color=theme.SECOND, aria=False)
+        mean = bounds.mark_line(strokeWidth=2)
+        layers += [
+            each.encode(x=x, y=y(f"{VALIDATION}:Q"), detail="seed:N"),
+            mean.encode(x=x, y=y("validation:Q"), **_kind("rows held out")),
+        ]
+    layers.append(point.encode(x=x, y=y("mean:Q"), opacity=seen, tooltip=tooltip).add_params(pick))
     return alt.LayerChart(layer=layers).properties(height=220)
+
+
+def _kind(name: str) -> dict[str, Any]:
+    """Colour and dashes of a line, of which the legend then knows."""
+    kinds, legend = ["rows trained on", "rows held out"], alt.Legend(orient="top", title=None)
+    colours = alt.Scale(domain=kinds, range=[theme.ACCENT, theme.SECOND])
+    dashes = alt.Scale(domain=kinds, range=[[1, 0], [6, 3]])
+    return {
+        "color": alt.ColorDatum(name, scale=colours, legend=legend),
+        "strokeDash": alt.StrokeDashDatum(name, scale=dashes, legend=legend),
+    }
 
 
 def _long(importance: pd.DataFrame) -> pd.DataFrame:
