@@ -2,7 +2,7 @@
 
     python tests/kills.py [COUNT] [SEED]
 
-Each round wipes the results, runs `dvc repro`, kills the stage, dvc, or both at once by SIGKILL or
+A training is killed between its checkpoints, and goes on from the last one. Each round wipes the results, runs `dvc repro`, kills the stage, dvc, or both at once by SIGKILL or
 SIGTERM after a random time, and runs `dvc repro` again. All outputs and dvc.lock must then have the
 bytes of an undisturbed run, no process of the killed run may live on, and no temporary file may be
 left. Where dvc's own files were damaged, `make repair` and another `dvc repro` must do.
@@ -25,6 +25,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.clones import Clone, clone
 
+# A training of seconds, with seeds that stop, that is mostly killed between two of its checkpoints.
+TRAINING = {
+    "train__epochs": "400",
+    "train__checkpoint_every": "5",
+    "train__validation_share": "0.2",
+    "train__patience": "150",
+}
 TARGETS = ("stage", "dvc", "group")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 Contents = dict[str, bytes]
@@ -38,6 +45,14 @@ class Outcome:
     target: str
     signal: str
     recovery: str
+
+
+def pipeline(path: Path) -> Clone:
+    """A copy to kill: small data, and a training long enough to be hit."""
+    copy = clone(path, small=True)
+    copy.set(**TRAINING)
+    copy.commit("a longer training")
+    return copy
 
 
 def outputs(copy: Clone) -> Contents:
@@ -126,10 +141,13 @@ def _wait_until_gone(session: int) -> list[int]:
 
 
 def _recover(copy: Clone) -> str:
-    """What makes the pipeline whole again: `dvc repro`, or `make repair` before it."""
+    """What makes the pipeline whole again: `dvc repro`, or `make repair` before it.
+
+    `resumed` is a `dvc repro` in which a training went on from a checkpoint.
+    """
     done = copy.run("dvc", "repro", check=False)
     if done.returncode == 0:
-        return "repro"
+        return "resumed" if "going on from epoch" in done.stdout + done.stderr else "repro"
     said = copy.run("make", "repair").stdout
     copy.run("dvc", "repro")
     reason = " ".join(done.stderr.split())[:200]
@@ -140,7 +158,7 @@ def main(count: int, seed: int) -> None:
     """`count` kills at random moments; a line for each, and how many were of which kind."""
     generator = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        copy = clone(Path(folder, "clone"), small=True)
+        copy = pipeline(Path(folder, "clone"))
         started = time.monotonic()
         copy.repro()
         length = time.monotonic() - started
@@ -151,7 +169,7 @@ def main(count: int, seed: int) -> None:
             target, how = generator.choice(TARGETS), generator.choice(SIGNALS)
             outcome = kill_once(copy, expected, after=after, target=target, how=how)
             print(f"{i}/{count} after {after:.1f} s: {outcome}", flush=True)
-            seen.update((outcome.stage, f"{target} {outcome.signal}", outcome.recovery[:6]))
+            seen.update((outcome.stage, f"{target} {outcome.signal}", outcome.recovery.split()[0]))
         print(f"{count} kills, all outputs the same afterwards:", dict(seen))
 
 

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.clones import Clone, clone
-from tests.kills import Contents, kill_once, outputs
+from tests.clones import Clone
+from tests.kills import Contents, kill_once, outputs, pipeline
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Contents]:
-    copy = clone(Path(tmp_path_factory.mktemp("kills"), "clone"), small=True)
+    copy = pipeline(Path(tmp_path_factory.mktemp("kills"), "clone"))
     copy.repro()
     return copy, outputs(copy)
 

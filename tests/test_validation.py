@@ -126,7 +126,7 @@ def run(kind: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Fitted, pd.DataFram
     return fit(X, Y, train=TRAIN)
 
 
-@pytest.mark.parametrize("kind", ["kernel", "torch"])
+@pytest.mark.parametrize("kind", ["kernel", pytest.param("torch", marks=pytest.mark.slow)])
 def test_seeds_stop_and_have_their_best_weights(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fitted, history = run(kind, monkeypatch)
     assert fitted.seeds == TRAIN.seeds
