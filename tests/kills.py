@@ -2,10 +2,11 @@
 
     python tests/kills.py [COUNT] [SEED]
 
-A training is killed between its checkpoints, and goes on from the last one. Each round wipes the results, runs `dvc repro`, kills the stage, dvc, or both at once by SIGKILL or
+Each round wipes the results, runs `dvc repro`, kills the stage, dvc, or both at once by SIGKILL or
 SIGTERM after a random time, and runs `dvc repro` again. All outputs and dvc.lock must then have the
 bytes of an undisturbed run, no process of the killed run may live on, and no temporary file may be
-left. Where dvc's own files were damaged, `make repair` and another `dvc repro` must do.
+left. A training is mostly killed between two checkpoints, and goes on from one. Where dvc's own
+files were damaged, `make repair` and another `dvc repro` must do.
 """
 
 import os

@@ -10,6 +10,7 @@ import pandas as pd
 from tabnet.report import theme
 
 VALIDATION = "validation_loss"
+KINDS = ["rows trained on", "rows held out"]  # of the lines, where there are two
 # Of a feature's ground truth, so that colour alone does not carry it.
 SIGNS = {"relevant": " ●", "to some rows": " ◐", "irrelevant": "", "unknown": ""}
 
@@ -62,28 +63,28 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
     layers = [
         band.encode(x=x, y=y("low:Q"), y2="high:Q"),
         seeds.encode(x=x, y=y("loss:Q"), detail="seed:N"),
-        line.encode(x=x, y=y("mean:Q"), **(_kind("rows trained on") if validated else {})),
+        (_named(line, KINDS[0]) if validated else line).encode(x=x, y=y("mean:Q")),
     ]
     if validated:
         each = base.mark_line(strokeWidth=0.7, opacity=0.3, color=theme.SECOND, aria=False)
         mean = bounds.mark_line(strokeWidth=2)
         layers += [
             each.encode(x=x, y=y(f"{VALIDATION}:Q"), detail="seed:N"),
-            mean.encode(x=x, y=y("validation:Q"), **_kind("rows held out")),
+            _named(mean, KINDS[1]).encode(x=x, y=y("validation:Q")),
         ]
     layers.append(point.encode(x=x, y=y("mean:Q"), opacity=seen, tooltip=tooltip).add_params(pick))
     return alt.LayerChart(layer=layers).properties(height=220)
 
 
-def _kind(name: str) -> dict[str, Any]:
-    """Colour and dashes of a line, of which the legend then knows."""
-    kinds, legend = ["rows trained on", "rows held out"], alt.Legend(orient="top", title=None)
-    colours = alt.Scale(domain=kinds, range=[theme.ACCENT, theme.SECOND])
-    dashes = alt.Scale(domain=kinds, range=[[1, 0], [6, 3]])
-    return {
-        "color": alt.ColorDatum(name, scale=colours, legend=legend),
-        "strokeDash": alt.StrokeDashDatum(name, scale=dashes, legend=legend),
-    }
+def _named(line: alt.Chart, name: str) -> alt.Chart:
+    """The line with its colour and dashes, by its name in the legend."""
+    legend = alt.Legend(orient="top", title=None)
+    colours = alt.Scale(domain=KINDS, range=[theme.ACCENT, theme.SECOND])
+    dashes = alt.Scale(domain=KINDS, range=[[1, 0], [6, 3]])
+    return line.transform_calculate(kind=f"'{name}'").encode(
+        color=alt.Color("kind:N", scale=colours, legend=legend),
+        strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=legend),
+    )
 
 
 def _long(importance: pd.DataFrame) -> pd.DataFrame:
