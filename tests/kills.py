@@ -70,8 +70,19 @@ def wipe(copy: Clone) -> None:
     (copy.path / "dvc.lock").unlink(missing_ok=True)
 
 
-def kill_once(copy: Clone, expected: Contents, *, after: float, target: str, how: int) -> Outcome:
-    """One round; AssertionError if anything differs from an undisturbed run."""
+def kill_once(
+    copy: Clone,
+    expected: Contents,
+    *,
+    after: float,
+    target: str,
+    how: int,
+    checkpoint: bool = False,
+) -> Outcome:
+    """One round; AssertionError if anything differs from an undisturbed run.
+
+    It kills so many seconds after the start or, with `checkpoint`, after the first checkpoint.
+    """
     wipe(copy)
     log = copy.path.parent / "killed.log"
     with log.open("w") as out:
@@ -86,6 +97,8 @@ def kill_once(copy: Clone, expected: Contents, *, after: float, target: str, how
             start_new_session=True,
         )
         try:
+            if checkpoint:
+                _wait_for_checkpoint(copy)
             time.sleep(after)
             _kill(process.pid, target, how)
             process.wait(60)
@@ -102,6 +115,15 @@ def kill_once(copy: Clone, expected: Contents, *, after: float, target: str, how
     differ = {name for name in found.keys() | expected if found.get(name) != expected.get(name)}
     assert not differ, f"{sorted(differ)} differ\n{log.read_text()}"
     return Outcome(stage, target, signal.Signals(how).name, recovery)
+
+
+def _wait_for_checkpoint(copy: Clone) -> None:
+    folder = copy.path / ".dvc/tmp/checkpoints"
+    for _ in range(60_000):
+        if any(folder.glob("*.checkpoint")):
+            return
+        time.sleep(0.002)
+    raise AssertionError("no checkpoint in two minutes")
 
 
 def _kill(dvc: int, target: str, how: int) -> None:

@@ -31,3 +31,11 @@ def test_a_killed_pipeline_ends_as_an_undisturbed_one(
     undisturbed: tuple[Clone, Contents], after: float, target: str, how: int
 ) -> None:
     kill_once(*undisturbed, after=after, target=target, how=how)
+
+
+@pytest.mark.parametrize(("target", "how"), [("stage", signal.SIGKILL), ("dvc", signal.SIGKILL)])
+def test_a_training_killed_after_a_checkpoint_goes_on(
+    undisturbed: tuple[Clone, Contents], target: str, how: int
+) -> None:
+    outcome = kill_once(*undisturbed, after=0.0, target=target, how=how, checkpoint=True)
+    assert (outcome.stage, outcome.recovery) == ("train", "resumed")
