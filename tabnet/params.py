@@ -151,6 +151,9 @@ class Train(Section):
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.05
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 15
+    warm_start: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1
     checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10

@@ -96,6 +96,7 @@ def _history(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path)
     columns = ["epoch", "seed", "loss"]
     _require(path, table, columns)
+    columns += ["validation_loss"] if "validation_loss" in table else []
     with _named(path, "a table of numbers (CSV)"):
         return table.assign(**table[columns].apply(pd.to_numeric))
 
