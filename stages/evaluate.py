@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stages import run
 from tabnet import plain_json, scores, tables, truth
 from tabnet.params import Params
+from tabnet.spread import over_seeds
 
 PROBABILITY = "probability_seed_"
 
@@ -24,6 +25,7 @@ def main(params: Params, dataset: str) -> None:
     predictions = tables.read(source)
     features = tables.read(explanation / "consensus.parquet").column_names
     relevance = truth.relevance(data / "relevance.parquet", features, split=params.explain.split)
+    best = truth.probability(data / "relevance.parquet", split=params.explain.split)
     _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
     label, known = _labels(predictions, source)
 
@@ -43,7 +45,8 @@ def main(params: Params, dataset: str) -> None:
     agreement = tables.matrix(predictions, ["agreement"], source=source)
     metrics = {
         "consensus": consensus,
-        "seeds": scores.over_seeds(of_seeds),
+        "seeds": over_seeds(of_seeds),
+        "bayes": scores.bayes_scores(best[known], label[known]),
         "agreement": float(agreement.mean(dtype=np.float64)),
         **_diverged(predictions, source),
     }

@@ -25,6 +25,7 @@ MAX_DEPTH = 64
 MAX_SEEDS = 1000
 MAX_EPOCHS = 10**6
 MAX_THREADS = 1024
+MAX_DRAWS = 1000
 MAX_SEED = 2**32 - 1
 
 CLIP = 0.995  # the colours' quantile, as in the R package's vignette
@@ -150,6 +151,9 @@ class Train(Section):
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.05
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 15
+    warm_start: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int, Field(ge=1, le=MAX_THREADS)] = 1
     checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10
@@ -167,6 +171,17 @@ class Evaluate(Section):
     """When a mask cell counts as selected."""
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 1e-6
+
+
+class Trust(Section):
+    """How masks are judged without the truth."""
+
+    rows: Annotated[int, Field(ge=1, le=MAX_BATCH)] = 1000
+    draws: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 2
+    noise: Annotated[float, Field(ge=0)] = 0.05
+    resamples: Annotated[int, Field(ge=0, le=MAX_SEEDS)] = 3
+    resample_seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 3
+    seed: Seed = 1
 
 
 class Quantile(Section):
@@ -249,6 +264,7 @@ class Params(Section):
     train: Train = Train()
     explain: Explain = Explain()
     evaluate: Evaluate = Evaluate()
+    trust: Trust = Trust()
     report: Report = Report()
     overrides: Annotated[Mapping[str, Override], AfterValidator(_known)] = {}
 

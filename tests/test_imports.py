@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
+from tabnet.params import Override
 from tests.imports import ROOT, external, imported, modules, reached, source
 
 # Each may import the ones before it, and nothing of what comes after.
 CORE = ["sparsemax", "layers", "model", "engine", "train"]
-WITHOUT_TORCH = ["arrays", "datasets", "params", "plain_yaml", "report", "scores", "tables"]
-SECTIONS = {"generate", "model", "train", "explain", "evaluate", "report"}
+WITHOUT_TORCH = ["arrays", "datasets", "params", "plain_yaml", "report", "rules", "scores"]
+WITHOUT_TORCH += ["tables"]
+SECTIONS = {"generate", "model", "train", "explain", "evaluate", "trust", "report"}
 
 DVC: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
 STAGES = sorted(DVC["stages"])
@@ -41,10 +43,17 @@ def test_the_deps_of_a_stage_are_its_imports(name: str) -> None:
 
 
 def read_parameters(name: str) -> set[str]:
-    """`section` or `section.key` for each `params.section.key` in the stage's script."""
+    """`section` or `section.key` for each `params.section.key` in the stage's script.
+
+    A stage of one data set reads that one's overrides of such a section as well.
+    """
     text = source(f"stages.{name}").read_text()
     found = set(re.findall(r"\bparams\.(\w+(?:\.\w+)?)", text))
-    return (found - {"model_dump"}) | (SECTIONS if "model_dump" in found else set())
+    found = (found - {"model_dump"}) | (SECTIONS if "model_dump" in found else set())
+    if "dataset" not in DVC["stages"][name].get("matrix", {}):
+        return found
+    own = {parameter.split(".")[0] for parameter in found} & set(Override.model_fields)
+    return found | {f"overrides.${{item.dataset}}.{section}" for section in own}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -54,7 +63,10 @@ def test_the_params_of_a_stage_are_those_that_it_reads(name: str) -> None:
     declared = set(DVC["stages"][name].get("params", []))
     read = read_parameters(name)
     for parameter in read:
-        assert declared & {parameter, parameter.split(".")[0]}, f"{parameter} is not declared"
+        section = parameter.split(".")[0]
+        # Of one data set's overrides, all would be those of the others as well.
+        wider = set() if parameter.startswith("overrides.$") else {section}
+        assert declared & ({parameter} | wider), f"{parameter} is not declared"
     for parameter in declared:
         assert any(r == parameter or r.split(".")[0] == parameter for r in read), parameter
 

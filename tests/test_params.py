@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
-from tabnet.params import Explain, Model, Params, Quantile, Report, Train, load
+from tabnet.datasets import DATASETS
+from tabnet.params import (
+    Explain,
+    Generate,
+    Model,
+    Override,
+    Params,
+    Quantile,
+    Report,
+    Section,
+    Train,
+    load,
+)
 
 FILE = Path(__file__).parents[1] / "params.yaml"
 TEXT = FILE.read_text()
@@ -59,6 +71,8 @@ def accepted(path: Path) -> bool:
         return False
     return True
 
+
+KNOWN = ", ".join(DATASETS)
 
 # What is written in the file -> the whole line, without the file's name.
 BAD_VALUES = [
@@ -112,6 +126,12 @@ BAD_VALUES = [
         "[cpu]",
         "train.device must be one of auto, cpu, cuda, mps, however: ['cpu']",
     ),
+    ("train__validation_share", "1", "train.validation_share must be less than 1, however: 1"),
+    ("train__validation_share", "-0.1", "train.validation_share must be at least 0, however: -0.1"),
+    ("train__validation_share", "20%", "train.validation_share must be a number, however: '20%'"),
+    ("train__patience", "0", "train.patience must be at least 1, however: 0"),
+    ("train__patience", "", "train.patience must be a whole number, however: null"),
+    ("train__warm_start", "1", "train.warm_start must be true or false, however: 1"),
     ("train__threads", "0", "train.threads must be at least 1, however: 0"),
     ("train__checkpoint_every", "0", "train.checkpoint_every must be at least 1, however: 0"),
     ("train", "", "train must be a mapping, however: null"),
@@ -144,6 +164,13 @@ BAD_VALUES = [
         "99",
         "explain.seed must be auto or one of train.seeds (1, 2, 3, 4, 5, 6, 7,",
     ),
+    ("trust__rows", "0", "trust.rows must be at least 1, however: 0"),
+    ("trust__draws", "0", "trust.draws must be at least 1, however: 0"),
+    ("trust__draws", "1e9", "trust.draws must be a whole number, however: 1000000000.0"),
+    ("trust__noise", "-0.1", "trust.noise must be at least 0, however: -0.1"),
+    ("trust__resamples", "-1", "trust.resamples must be at least 0, however: -1"),
+    ("trust__resample_seeds", "0", "trust.resample_seeds must be at least 1, however: 0"),
+    ("trust__seed", "-1", "trust.seed must be at least 0, however: -1"),
     ("evaluate__threshold", "1", "evaluate.threshold must be less than 1, however: 1"),
     ("evaluate__threshold", "-1e-6", "evaluate.threshold must be at least 0, however: -1e-06"),
     (
@@ -172,7 +199,7 @@ BAD_VALUES = [
     (
         "report__sort_by",
         "{syn3: row}",
-        "report.sort_by must name data sets (syn2, syn4), however: ",
+        f"report.sort_by must name data sets ({KNOWN}), however: ",
     ),
     ("report__sort_by", "{4: row}", "a key must be a string, however: 4"),
     (
@@ -185,16 +212,53 @@ BAD_VALUES = [
     ("datasets", "[]", "datasets must have at least one entry, however: []"),
     ("datasets", "syn2", "datasets must be a list, however: 'syn2'"),
     ("datasets", "[syn2, syn2]", "datasets must have no entry twice, however: 'syn2' is repeated"),
-    ("datasets", "[syn2, syn9]", "datasets must name data sets (syn2, syn4), however: 'syn9'"),
+    ("datasets", "[syn2, syn9]", f"datasets must name data sets ({KNOWN}), however: 'syn9'"),
+    (
+        "overrides__paper_syn1__train__epochs",
+        "0",
+        "overrides.paper_syn1.train.epochs must be at least 1, however: 0",
+    ),
+    (
+        "overrides__syn2__train",
+        "{epoch: 3}",
+        "overrides.syn2.train.epoch is not a known key, did you mean overrides.syn2.train.epochs?",
+    ),
+    (
+        "overrides__syn2__model",
+        "{n_shared: 0, n_independent: 0}",
+        "overrides.syn2.model must have n_independent + n_shared of at least 1, however: 0",
+    ),
+    (
+        "overrides__syn2__train",
+        "{seeds: [1, 1]}",
+        "overrides.syn2.train.seeds must have no entry twice, however: 1 is repeated",
+    ),
+    ("overrides__syn2__generate", "", "overrides.syn2.generate must be a mapping, however: null"),
+    ("overrides__syn2__generate", "3", "overrides.syn2.generate must be a mapping, however: 3"),
+    ("overrides__syn2__generate", "{3: 4}", "a key must be a string, however: 3"),
+    ("overrides__syn2", "", "overrides.syn2 must be a mapping, however: null"),
+    (
+        "overrides__syn2",
+        "{explain: {}}",
+        "overrides.syn2.explain is not a known key, the keys here are generate, model, train",
+    ),
+    (
+        "overrides__syn2",
+        "{generate: {}, model: {}}",
+        "must have overrides.syn2.train ({} for none), however: it is missing",
+    ),
+    ("overrides", "{}", "must have overrides.syn2.generate ({} for none), however: it is missing"),
+    ("overrides", "", "overrides must be a mapping, however: null"),
+    ("overrides", "{syn9: {}}", f"overrides must name data sets ({KNOWN}), however: 'syn9'"),
     ("datasets", "[2]", "datasets[0] must be a string, however: 2"),
     ("datasets", "[null]", "datasets[0] must be a string, however: null"),
-    ("peers", "[syn9]", "peers must name data sets (syn2, syn4"),
+    ("peers", "[syn9]", f"peers must name data sets ({KNOWN}), however: 'syn9'"),
     ("peers", "[syn2, syn2]", "peers must have no entry twice, however: 'syn2' is repeated"),
     ("peers", "[paper_syn1]", "peers must be of datasets (syn2, syn4), however: 'paper_syn1'"),
     ("peers", "syn2", "peers must be a list, however: 'syn2'"),
     ("tables", "[paper, paper]", "tables must have no entry twice, however: 'paper' is repeated"),
     ("tables", "[index]", "tables[0] must be one of paper, however: 'index'"),
-    ("datasets", r'["a\nb"]', r"datasets must name data sets (syn2, syn4), however: 'a\nb'"),
+    ("datasets", r'["a\nb"]', rf"datasets must name data sets ({KNOWN}), however: 'a\nb'"),
 ]
 # The whole of the file -> a part of the line.
 BAD_FILES: list[tuple[str | bytes, str]] = [
@@ -204,10 +268,16 @@ BAD_FILES: list[tuple[str | bytes, str]] = [
     ("- a\n- b\n", "must be a mapping of sections, however: ['a', 'b']"),
     ("{}", "must have the section datasets, however: it is missing"),
     (TEXT[: TEXT.index("report:")], "must have the section report, however: it is missing"),
-    (TEXT.replace("epochs:", "epoch:"), "train.epoch is not a known key, did you mean train.epoch"),
-    (TEXT.replace("train:", "trian:"), "trian is not a known key, did you mean train?"),
+    (
+        TEXT.replace("\n  epochs:", "\n  epoch:"),
+        "train.epoch is not a known key, did you mean train.epoch",
+    ),
+    (TEXT.replace("\ntrain:", "\ntrian:"), "trian is not a known key, did you mean train?"),
     (TEXT.replace("    steps: ", "    step: "), "report.quantile.step is not a known key, did you"),
-    (TEXT + "x: 1\n", "x is not a known key, the keys here are datasets, peers, tables, generate"),
+    (
+        TEXT + "x: 1\n",
+        "x is not a known key, the keys here are datasets, peers, seed_counts, tables",
+    ),
     (TEXT + '"a b": 1\n', "'a b' is not a known key"),
     (TEXT + r'"a\nb": 1' + "\n", r"'a\nb' is not a known key"),
     (TEXT + "7: 1\n", "a key must be a string, however: 7"),
@@ -288,7 +358,7 @@ def test_any_value_is_accepted_or_one_line(
 
 
 def test_the_defaults_are_those_of_the_file() -> None:
-    assert load(FILE) == Params()
+    assert load(FILE).model_copy(update={"overrides": {}}) == Params()
 
 
 def test_the_file_has_every_key_and_comments_on_each() -> None:
@@ -299,7 +369,14 @@ def test_the_file_has_every_key_and_comments_on_each() -> None:
                 check(field.annotation, data[name])
 
     check(Params, YAML(typ="safe", pure=True).load(TEXT))
+    overrides = load(FILE).overrides
+    assert list(overrides) == list(DATASETS)
+    assert all(override.model_fields_set == set(SECTIONS) for override in overrides.values())
+    # Of the overrides, each data set has a comment.
     lines = TEXT.splitlines()
+    for dataset in overrides:
+        assert lines[lines.index(f"  {dataset}:", lines.index("overrides:")) - 1].startswith("  # ")
+    lines = TEXT[: TEXT.index("overrides:")].splitlines()
     leaves = [at for at, line in enumerate(lines) if re.match(r"^ *\w+: \S", line)]
     assert len(leaves) >= 28
     for at in [*leaves, lines.index("datasets:"), lines.index("  seeds:")]:
@@ -309,7 +386,7 @@ def test_the_file_has_every_key_and_comments_on_each() -> None:
 def test_the_file_is_block_style() -> None:
     """DVC rewrites flow lists as block lists, which would change more than a person asked for."""
     # What is empty has no other style.
-    assert not re.search(r"^[^#\n]*(\[(?!\])|\{(?!\}))", TEXT, re.MULTILINE)
+    assert not re.search(r"^[^#\n]*[\[{](?![\]}]$)", TEXT, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -323,6 +400,8 @@ def test_the_file_is_block_style() -> None:
         ("train__seeds", "[4294967295, 0]", (4294967295, 0)),
         ("train__epochs", "0x10", 16),
         ("explain__split", "train", "train"),
+        ("trust__resamples", "0", 0),
+        ("trust__noise", "0", 0.0),
         ("explain__seed", "7", 7),
         ("datasets", "[syn4]", ("syn4",)),
         ("peers", "[]", ()),
@@ -330,14 +409,15 @@ def test_the_file_is_block_style() -> None:
         ("tables", "[paper]", ("paper",)),
         ("report__quantile__steps", "1", 1.0),
         ("report__sort_by", "{}", {}),
-        ("report__sort_by__syn4", "agreement", {"syn2": "row", "syn4": "agreement"}),
+        ("report__sort_by", "{syn4: agreement}", {"syn4": "agreement"}),
+        ("overrides__syn2__train", "{epochs: 3}", {"epochs": 3}),
     ],
 )
 def test_a_good_value_is_taken(key: str, text: str, value: object, tmp_path: Path) -> None:
     content = changed(**{key: text})
     found: Any = load(written(tmp_path, content))
-    for name in key.split("__")[: 2 if key.startswith("report__sort_by") else None]:
-        found = getattr(found, name)
+    for name in key.split("__"):
+        found = found[name] if isinstance(found, Mapping) else getattr(found, name)
     assert found == value
     assert type(found) is type(value)
 
@@ -355,7 +435,7 @@ def test_a_number_is_what_dvc_reads(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_left_out_has_its_default(tmp_path: Path) -> None:
-    path = written(tmp_path, re.sub(r"  epochs: \d+\n", "", TEXT))
+    path = written(tmp_path, re.sub(r"^  epochs: \d+\n", "", TEXT, flags=re.MULTILINE))
     assert load(path).train.epochs == Train().epochs
 
 
@@ -367,6 +447,48 @@ def test_sections_serve_without_a_file() -> None:
         Train(epochs=0)
     with pytest.raises(ValidationError):
         Explain.model_validate({"seed": "first"})
+
+
+SECTIONS: dict[str, type[Section]] = {"generate": Generate, "model": Model, "train": Train}
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    changes=st.fixed_dictionaries(
+        {},
+        optional={
+            "generate": st.fixed_dictionaries({}, optional={"test_rows": st.integers(1, 9)}),
+            "model": st.fixed_dictionaries({}, optional={"gamma": st.floats(1, 2)}),
+            "train": st.fixed_dictionaries(
+                {}, optional={"epochs": st.integers(1, 9), "seeds": st.just([7])}
+            ),
+        },
+    )
+)
+def test_an_override_changes_its_keys_of_its_data_set_alone(
+    changes: dict[str, dict[str, Any]],
+) -> None:
+    params = Params(overrides={"syn2": Override.model_validate(changes)})
+    own = params.of("syn2")
+    for name, section in SECTIONS.items():
+        expected = section.model_validate(changes.get(name, {}))
+        assert getattr(own, name) == expected
+        assert getattr(params.of("syn4"), name) == getattr(params, name) == section()
+    assert own.of("syn2") == own
+    assert own.overrides == {}
+
+
+def test_the_shown_seed_is_one_of_each_data_set_that_runs(tmp_path: Path) -> None:
+    other = {"overrides__syn4__train": "{seeds: [5, 6]}"}
+    line = "explain.seed must be auto or one of overrides.syn4.train.seeds (5, 6), however: 3"
+    assert refusal(written(tmp_path, changed(explain__seed="3", **other))) == line
+    alone = changed(explain__seed="3", datasets="[syn2]", **other)
+    assert load(written(tmp_path, alone)).explain.seed == 3
+    assert load(written(tmp_path, changed(explain__seed="5", **other))).explain.seed == 5
+    own = {"overrides__syn2__train": "{seeds: [99]}", "datasets": "[syn2]"}
+    assert load(written(tmp_path, changed(explain__seed="99", **own))).of("syn2").train.seeds == (
+        99,
+    )
 
 
 def test_sections_are_frozen() -> None:

@@ -43,6 +43,9 @@ def test_every_promised_file_is_there(run: Clone) -> None:
             "metrics.json",
             "history.csv",
             "importance.csv",
+            "trust.json",
+            "trust_by_seed.csv",
+            "faithfulness.csv",
             "masks.png",
             "masks.svg",
         }
@@ -59,11 +62,43 @@ def test_a_colour_clip_redraws_only_the_reports(run: Clone) -> None:
     assert set(run.repro()) == of("report") | {"index"}
 
 
+def test_other_noise_judges_the_masks_again_and_trains_nothing(run: Clone) -> None:
+    run.set(trust__noise="0.1")
+    assert set(run.repro()) == of("trust", "report")  # the index shows none of it
+
+
 def test_more_epochs_generate_nothing_again(run: Clone) -> None:
     run.set(train__epochs="3")
     ran = set(run.repro())
     assert not ran & of("generate")
-    assert ran >= of("train", "explain", "evaluate", "report")
+    assert ran >= of("train", "explain", "evaluate", "trust", "report")
+
+
+def test_an_override_runs_its_data_set_alone(run: Clone) -> None:
+    run.set(overrides__syn4__train="{epochs: 3}")
+    ran = set(run.repro())
+    assert ran == {f"{stage}@syn4" for stage in ("train", "explain", "evaluate", "report")} | {
+        "index"
+    }
+    for dataset, epochs in (("syn2", 2), ("syn4", 3)):
+        history = pd.read_csv(run.path / "reports" / dataset / "history.csv")
+        assert history["epoch"].max() == epochs
+        report = (run.path / "reports" / dataset / "report.html").read_text()
+        assert f'<th scope="row">train.epochs</th><td>{epochs}</td>' in report
+        assert "overrides" not in report
+    run.set(overrides__syn2__generate="{test_rows: 150}")
+    ran = set(run.repro())
+    assert not {stage for stage in ran if stage.endswith("@syn4")}
+    assert {"generate@syn2", "explain@syn2"} <= ran
+    assert "train@syn2" not in ran
+
+
+def test_a_data_set_of_the_paper_runs(run: Clone) -> None:
+    run.run("dvc", "exp", "run", "-S", "datasets=[paper_syn4]")
+    metrics = json.loads((run.path / "reports/paper_syn4/metrics.json").read_text())["paper_syn4"]
+    assert 0.5 < metrics["bayes"]["auc"] < 1
+    assert "overrides" not in (run.path / "reports/paper_syn4/report.html").read_text()
+    assert "paper_syn4" in (run.path / "reports/index.html").read_text()
 
 
 def test_editing_a_chart_retrains_nothing(run: Clone) -> None:
@@ -93,7 +128,7 @@ def test_the_page_beside_the_paper_is_made_when_it_is_asked_for(run: Clone) -> N
     run.set(datasets="[syn4]", evaluate__threshold="0.1")
     assert set(run.repro()) >= {"evaluate@syn4", "paper@paper"}
     assert set(json.loads(numbers.read_text())["masks"]) == {"syn4"}
-    assert "syn2" not in page.read_text()
+    assert "syn2.scores.json" not in page.read_text()
     run.set(peers="[]")
     assert run.repro() == ["paper@paper"]
     assert json.loads(numbers.read_text())["peers"] == {}
@@ -114,12 +149,21 @@ def test_fewer_seeds_leave_no_trace_in_what_is_shown(run: Clone) -> None:
 
 def test_what_dvc_shows(run: Clone) -> None:
     dag = run.run("dvc", "dag", "--dot").stdout
-    for edge in ("generate train", "train explain", "explain evaluate", "evaluate report"):
+    for edge in (
+        "generate train",
+        "train explain",
+        "explain evaluate",
+        "evaluate report",
+        "train trust",
+        "trust report",
+    ):
         first, second = edge.split()
         assert f'"{first}@syn4" -> "{second}@syn4"' in dag
     metrics = json.loads(run.run("dvc", "metrics", "show", "--json").stdout)
     shown = metrics[""]["data"][str(Path("reports", "syn4", "metrics.json"))]["data"]["syn4"]
     assert {"rma", "rra", "tpr", "fdr", "auc"} <= shown["consensus"].keys()
+    judged = metrics[""]["data"][str(Path("reports", "syn4", "trust.json"))]["data"]["syn4"]
+    assert {"sufficiency_auc", "noise_distance"} <= judged["consensus"].keys()
     run.set(train__lambda_sparse="0.5")
     assert "train.lambda_sparse" in run.run("dvc", "params", "diff").stdout
     run.repro()
@@ -129,6 +173,7 @@ def test_what_dvc_shows(run: Clone) -> None:
         page = (run.path / "plots" / "index.html").read_text()
         assert "Training loss (syn4)" in page
         assert "Importance by the consensus mask (syn2)" in page
+        assert "AUC with k features kept or removed (syn4)" in page
         assert page.count("masks.png") >= 2
 
 
@@ -183,6 +228,8 @@ def test_dvc_works_from_any_folder(run: Clone) -> None:
         ({"train__device": "cuda"}, "train.device must be"),
         ({"report__sort_by__syn4": "V99"}, "report.sort_by"),
         ({"model__virtual_batch_size": "1"}, "model.virtual_batch_size"),
+        ({"overrides__syn4__train": "{epochs: 0}"}, "overrides.syn4.train.epochs"),
+        ({"overrides__syn4": "{}"}, "overrides.syn4.generate"),
     ],
 )
 def test_a_mistake_is_one_line_and_touches_no_output(

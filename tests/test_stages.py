@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from sklearn.metrics import log_loss, roc_auc_score
 
 from stages import evaluate, generate
 from tabnet import tables
@@ -64,6 +65,16 @@ def started(main: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_a_stage_gets_parameters_and_arguments() -> None:
     done = started("print(params.train.epochs, dataset)", "syn4")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{Params().train.epochs} syn4\n", "")
+
+
+def test_a_stage_of_a_data_set_gets_its_overrides() -> None:
+    text = Path("params.yaml").read_text()
+    changed = text.replace("  syn4:\n    generate: {}", "  syn4:\n    generate: {test_rows: 7}")
+    assert changed != text
+    Path("params.yaml").write_text(changed)
+    for dataset, rows in (("syn2", Params().generate.test_rows), ("syn4", 7)):
+        done = started("print(params.generate.test_rows)", dataset)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{rows}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -215,6 +226,21 @@ def test_generate_writes_the_data_set() -> None:
         np.testing.assert_array_equal(tables.matrix(table, FEATURES), expected.x)
         assert [answer == "yes" for answer in table["y"].to_pylist()] == expected.y.tolist()
         np.testing.assert_array_equal(relevance[rows], expected.relevance)
+        assert truth["probability"].to_pylist()[rows] == expected.probability.tolist()
+    assert truth.schema.names == ["split", "probability", *FEATURES]
+    assert truth.schema.types == [pa.string(), pa.float64()] + [pa.bool_()] * 10
+
+
+def test_labels_are_drawn_by_the_probability_that_is_stored() -> None:
+    """Read back from the files: the share of `yes` is what the probabilities say."""
+    params = Params(generate=Generate(train_rows=20_000, test_rows=10))
+    generate.main(params, "paper_syn1")
+    truth = tables.read("data/paper_syn1/relevance.parquet").slice(0, 20_000)
+    label = tables.read("data/paper_syn1/train.parquet")["y"].to_numpy() == "yes"
+    probability = truth["probability"].to_numpy()
+    for likely in (probability > 0.5, probability < 0.5):
+        p = probability[likely]
+        assert abs(label[likely].sum() - p.sum()) < 5 * np.sqrt((p * (1 - p)).sum())
 
 
 def test_generate_is_reproducible_and_the_train_rows_stay() -> None:
@@ -299,7 +325,9 @@ def test_evaluate_scores_each_mask_and_prediction() -> None:
         values = np.array([scores[key] for scores in of_seeds])
         assert summary["mean"] == pytest.approx(values.mean(), rel=1e-5)
         assert summary["std"] == pytest.approx(abs(values[0] - values[1]) / np.sqrt(2), rel=1e-4)
-    assert sorted(metrics) == ["agreement", "consensus", "seeds"]
+    assert sorted(metrics) == ["agreement", "bayes", "consensus", "seeds"]
+    # Syn4's labels have no noise.
+    assert metrics["bayes"] == {"auc": 1.0, "log_loss": 0.0, "accuracy": 1.0, "brier": 0.0}
     assert sorted(metrics["seeds"]) == sorted(metrics["consensus"])
     assert metrics["agreement"] == pytest.approx(predictions["agreement"].to_numpy().mean())
 
@@ -347,6 +375,32 @@ def test_evaluate_takes_threshold_and_split() -> None:
     sample = DATASETS["syn4"].sample(70, seed=1, split="train")
     expected = mask_scores(mask_of(0, 70), sample.relevance, threshold=1e-6)
     assert of_train["consensus"]["rma"] == pytest.approx(expected["rma"], rel=1e-5)
+
+
+@pytest.mark.usefixtures("explained")
+def test_the_limit_is_that_of_the_stored_probability() -> None:
+    p = np.random.default_rng(1).random(120)
+    table = tables.read(RELEVANCE)
+    tables.write(RELEVANCE, table.set_column(1, "probability", pa.array(p)))
+    label = tables.read(EXPLANATION / "predictions.parquet")["label"].to_numpy() == "yes"
+    of_test = p[70:]
+    expected = {
+        "auc": roc_auc_score(label, of_test),
+        "log_loss": log_loss(label, of_test),
+        "accuracy": np.mean((of_test > 0.5) == label),
+        "brier": np.mean((of_test - label) ** 2),
+    }
+    assert evaluated()["bayes"] == pytest.approx(expected, rel=1e-5)
+    relabel([*["yes"] * 49, None])
+    found = evaluated()["bayes"]
+    assert found["auc"] is None
+    assert found["log_loss"] == pytest.approx(-np.log(of_test[:49]).mean(), rel=1e-5)
+
+
+@pytest.mark.usefixtures("explained")
+def test_a_label_that_cannot_be_has_no_finite_loss() -> None:
+    relabel(["yes"] * 50)
+    assert evaluated()["bayes"]["log_loss"] is None
 
 
 @pytest.mark.usefixtures("explained")
@@ -404,6 +458,17 @@ FAULTS: list[tuple[Callable[[], object], str]] = [
     (lambda: SEED.write_bytes(b"PAR1"), f"{SEED}: must be a whole Parquet file, however: "),
     (lambda: drop(SEED, "V05"), f"{SEED}: must have one column 'V05', however: it has the columns"),
     (lambda: drop(RELEVANCE, "V05"), f"{RELEVANCE}: must have one column 'V05', however: it has"),
+    (
+        lambda: drop(RELEVANCE, "probability"),
+        f"{RELEVANCE}: must have one column 'probability', however: it has",
+    ),
+    (
+        lambda: tables.write(
+            RELEVANCE,
+            tables.read(RELEVANCE).set_column(1, "probability", pa.array([1.5] * 120)),
+        ),
+        f"{RELEVANCE}: probability must be from 0 to 1, however: 1.5",
+    ),
     (lambda: drop(RELEVANCE, "split"), f"{RELEVANCE}: must have one column 'split', however: it "),
     (lambda: drop(PREDICTIONS, "label"), f"{PREDICTIONS}: must have a column label, however: "),
     (lambda: drop(PREDICTIONS, "agreement"), f"{PREDICTIONS}: must have one column 'agreement'"),
@@ -424,7 +489,9 @@ FAULTS: list[tuple[Callable[[], object], str]] = [
     (
         lambda: tables.write(
             RELEVANCE,
-            tables.read(DATA / "test.parquet").append_column("split", pa.array(["test"] * 50)),
+            tables.read(DATA / "test.parquet")
+            .append_column("split", pa.array(["test"] * 50))
+            .append_column("probability", pa.array([0.5] * 50)),
         ),
         f"{RELEVANCE}: column 'V01' must be bool, however: float",
     ),

@@ -118,11 +118,16 @@ def agreement_figure(p: Predictions, explanation: Explanation) -> Figure:
 def score_figure(metrics: Mapping[str, Any], explanation: Explanation) -> Figure:
     """The scores of the consensus and of single seeds, as a figure and a table."""
     scores = scoreboard.table({explanation.name: metrics})
-    rows = [
-        [score, *(f"{value:.4f}" for value in values)]
-        for score, *values in scores.drop(columns="dataset").to_numpy().tolist()
-    ]
     head = ["score", "consensus", "mean of seeds", "deviation"]
+    if limited := bool(scores["limit"].notna().any()):
+        head += ["Bayes limit (consensus to it)"]
+    rows = []
+    for score, *values, limit in scores.drop(columns="dataset").to_numpy().tolist():
+        cells = [f"{value:.4f}" for value in values]
+        if limited:
+            away = scoreboard.to_limit(values[0], limit)
+            cells.append("" if np.isnan(limit) else f"{limit:.4f} ({away})")
+        rows.append([score, *cells])
     return Figure(
         name="scores",
         title="Can it be trusted: scores",

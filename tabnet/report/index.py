@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, TypedDict
 
 import altair as alt
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -63,8 +64,19 @@ def inline(text: str, *, prefix: str) -> Markup:
 
 def _rows(scores: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[str]]]:
     cells = {
-        (row.score, row.dataset): f"{row.consensus:.3f} (seeds {row.mean:.3f} ± {row.std:.3f})"
-        for row in scores.itertuples()
+        (
+            score,
+            dataset,
+        ): f"{consensus:.3f} (seeds {mean:.3f} ± {std:.3f}){_limit(consensus, limit)}"
+        for dataset, score, consensus, mean, std, limit in scores.to_numpy().tolist()
     }
     kept = [score for score in scoreboard.NAMES.values() if score in set(scores["score"])]
     return [(score, [cells.get((score, name), "") for name in names]) for score in kept]
+
+
+def _limit(score: float, limit: float) -> str:
+    """The limit that the labels' noise sets, and how far a score is from it; none, nothing."""
+    if np.isnan(limit):
+        return ""
+    text = f"Bayes limit {limit:.3f} ({scoreboard.to_limit(score, limit)})"
+    return "; " + text.replace(" ", "\N{NO-BREAK SPACE}")  # whole on a line of its own

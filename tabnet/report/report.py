@@ -21,6 +21,7 @@ from tabnet.report import (
     scoreboard,
     sentences,
     store,
+    without_truth,
 )
 from tabnet.report.explanation import Explanation
 from tabnet.report.numbers import Numbers
@@ -127,10 +128,18 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
         heat=figures.heat(explanation, report.names),
         strip=figures.strip(report.names, order),
         figures=list(below),
+        without_truth=judged_section(report.numbers),
         provenance=provenance,
         facts={**known, "arrays": report.sections},
         arrays=report.arrays,
     )
+
+
+def judged_section(numbers: Numbers) -> page.Section | None:
+    """The section on what can be said without the truth, if that was measured."""
+    if numbers.trust is None or numbers.curves is None:
+        return None
+    return without_truth.section(numbers.trust, numbers.curves)
 
 
 def picture(report: Report) -> alt.LayerChart:
@@ -166,10 +175,16 @@ def tenths(explanation: Explanation, held: Store, order: str) -> dict[str, Any]:
 
 
 def headline(numbers: Numbers) -> list[tuple[str, str]]:
-    """The scores at the top of the page."""
-    scores = (numbers.metrics or {}).get("consensus", {})
-    known = [(text, scores[name]) for name, text in scoreboard.HEADLINE.items() if name in scores]
-    return [(text, f"{score:.3f}") for text, score in known]
+    """The scores at the top of the page; with the best possible one where labels are noisy."""
+    metrics = numbers.metrics or {}
+    scores, limits = metrics.get("consensus", {}), metrics.get("bayes", {})
+    shown = []
+    for name, text in scoreboard.HEADLINE.items():
+        if scores.get(name) is not None:
+            limit = limits.get(name)
+            noisy = limit is not None and limit < 1
+            shown.append((f"{text}, of {limit:.3f} at best" if noisy else text, scores[name]))
+    return [(text, f"{score:.3f}") for text, score in shown]
 
 
 def notes(explanation: Explanation) -> list[str]:

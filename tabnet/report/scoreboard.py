@@ -36,6 +36,9 @@ Metrics = Mapping[str, Any]
 def table(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
     """Scores of data sets, long: `dataset`, `score`, `consensus`, `mean` and `std` over seeds.
 
+    `limit` is the score of the true probabilities, which the labels' noise lets no model exceed;
+    NaN where it is not known, or the score is not of predictions.
+
     >>> one = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": 0.1}}}
     >>> table({"syn2": one})["score"].tolist()
     ['AUC']
@@ -47,17 +50,30 @@ def table(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
             "consensus": scores["consensus"][name],
             "mean": scores["seeds"][name]["mean"],
             "std": scores["seeds"][name]["std"],
+            "limit": scores.get("bayes", {}).get(name),
         }
         for dataset, scores in metrics.items()
         for name, text in NAMES.items()
         if scores["consensus"].get(name) is not None
     ]
-    columns = ["dataset", "score", "consensus", "mean", "std"]
-    return pd.DataFrame(rows, columns=columns).round(4)
+    columns = ["dataset", "score", "consensus", "mean", "std", "limit"]
+    return pd.DataFrame(rows, columns=columns).astype({"limit": float}).round(4)
+
+
+def to_limit(score: float, limit: float) -> str:
+    """How far a score is from its limit, as a reader sees it.
+
+    >>> to_limit(0.776, 0.8213), to_limit(0.55, 0.5053), to_limit(1.0, 1.0)
+    ('−0.045', '+0.045', '0.000')
+    """
+    difference = round(score - limit, 3)
+    return f"{difference:+.3f}".replace("-", "−") if difference else "0.000"
 
 
 def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     """Scores of the consensus (filled) and of single seeds (ring: their mean, line: deviation).
+
+    A bar across marks the limit that the labels' noise sets, where it is known.
 
     `scores` is a `table`; log losses, which have no upper end, are left to the table.
 
@@ -94,13 +110,18 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     filled = base.mark_point(size=70, filled=True, opacity=1).encode(
         x=x("consensus:Q"), shape=shape
     )
+    bar = base.mark_tick(thickness=2, size=18, aria=False).encode(
+        x=x("limit:Q"),
+        tooltip=["dataset:N", "score:N", alt.Tooltip("limit:Q", title="Bayes limit", format=".4f")],
+    )
     # Above its dots a name has room, however narrow the page.
     above = alt.Chart(pd.DataFrame({"score": kept})).mark_text(align="left", baseline="bottom")
     text = above.encode(
         x=alt.value(0), y=alt.Y("score:N", sort=kept, axis=None, bandPosition=0), text="score:N"
     )
     height = max(1, len(kept)) * (20 + 12 * max(1, len(names)))
-    return alt.LayerChart(layer=[text, rule, ring, filled]).properties(width=440, height=height)
+    layers = [text, bar, rule, ring, filled]
+    return alt.LayerChart(layer=layers).properties(width=440, height=height)
 
 
 def _by_name(channel: Any, names: Sequence[str], values: Sequence[str]) -> Any:

@@ -46,6 +46,12 @@ def test_it_names_every_data_set_and_needs_no_script(folder: Path) -> None:
     }
 
 
+def test_it_says_how_far_the_consensus_is_from_the_limit(folder: Path) -> None:
+    text = Page((folder / "index.html").read_text("utf-8")).text.replace("\u00a0", " ")
+    assert "0.998 (seeds 0.968 ± 0.010); Bayes limit 0.999 (−0.001)" in text
+    assert text.count("Bayes limit 0.") == 2 * 4
+
+
 def test_ids_of_the_pictures_do_not_clash(folder: Path) -> None:
     page = Page((folder / "index.html").read_text("utf-8"))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]

@@ -1,5 +1,6 @@
 """The page as text: the same bytes each time, nothing from outside, names escaped, any input."""
 
+import json
 import os
 import re
 import subprocess
@@ -134,6 +135,35 @@ def test_sentences_of_the_scores_say_them(html: str) -> None:
     assert "has an AUC of 0.998, single seeds have 0.968 on average." in text
 
 
+def with_limits(root: Path, limits: dict[str, float | None] | None) -> str:
+    """The text of the example's report with other Bayes limits, or none."""
+    path = root / "reports/syn4/metrics.json"
+    metrics = json.loads(path.read_text())["syn4"]
+    metrics.pop("bayes", None)
+    path.write_text(json.dumps({"syn4": metrics | ({"bayes": limits} if limits else {})}))
+    return Page(render(root, sort_by="V10")).text
+
+
+def test_the_bayes_limit_is_shown_where_it_is_known(tmp_path: Path) -> None:
+    """The example's consensus has an AUC of 0.998, an accuracy of 0.975 and a log loss of 0.07."""
+    root = write(tmp_path)
+    noisy = with_limits(root, {"auc": 0.999, "accuracy": 0.98, "log_loss": 0.05, "brier": None})
+    for phrase in (
+        "AUC, of 0.999 at best",
+        "the true probabilities have an AUC of 0.999",
+        "0.9990 (−0.001)",
+        "0.0500 (+0.020)",
+    ):
+        assert phrase in noisy
+    certain = with_limits(root, {"auc": 1.0, "accuracy": 1.0, "log_loss": 0.0, "brier": 0.0})
+    assert "at best" not in certain
+    assert "an AUC of 1 is possible" in certain
+    assert "1.0000 (−0.002)" in certain
+    unknown = with_limits(root, None)
+    assert "limit" not in unknown
+    assert "at best" not in unknown
+
+
 def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
     one = drawn(write(tmp_path, rows=40), sort_by="V10")
     below = figures.below(
@@ -144,7 +174,10 @@ def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
         features=one.store.features,
     )
     every = [figures.heat(one.explanation, one.names), figures.strip(one.names, "V10"), *below]
-    assert len(every) == 10
+    judged = report.judged_section(one.numbers)
+    assert judged is not None
+    every += judged.figures
+    assert len(every) == 12
     for figure in every:
         assert figure.chart.to_dict(validate=True)["$schema"].endswith(".json")
 
@@ -334,11 +367,24 @@ def foreign(root: Path, case: str) -> None:
         ("metrics.json []", "metrics.json: must name one data set, however: no object"),
         ('metrics.json {"a": 1, "b": 2}', "must name one data set, however: 'a', 'b'"),
         ('metrics.json {"a": 1}', "metrics.json: must have the consensus' scores"),
+        (
+            'metrics.json {"a": {"consensus": {}, "seeds": {}, "bayes": {"auc": "x"}}}',
+            "metrics.json: must have the consensus' scores",
+        ),
         ('metrics.json {"a": {"consensus": {"auc": 1}, "seeds": {}}}', "metrics.json: must have"),
         ("metrics.json {", "metrics.json: must be JSON, however: Expecting"),
         ("history.csv a,b\n1,2\n", "history.csv: must have a column 'epoch', however: it has a, b"),
         ("history.csv", "history.csv: must be a table (CSV), however: No columns"),
         ("history.csv epoch,seed,loss\n1,1,x\n", "history.csv: must be a table of numbers"),
+        ("trust.json []", "trust.json: must name one data set, however: []"),
+        ("trust.json {", "trust.json: must be JSON, however: Expecting"),
+        ('trust.json {"a": {"rows": "5"}}', "trust.json: must have what the stage trust writes"),
+        ("faithfulness.csv", "faithfulness.csv: must be a table (CSV), however: No columns"),
+        ("faithfulness.csv side,order\nkeep,random\n", "must have a column 'k', however: it has"),
+        (
+            "faithfulness.csv side,order,k,auc,log_loss,drop\nkeep,random,1,0.5,1,0\n",
+            "faithfulness.csv: must have the same k for each of consensus, seeds, fixed, random",
+        ),
         ("importance.csv a\n1\n", "importance.csv: must have a column 'feature'"),
         ("importance.csv feature,relevant,consensus\na,1,1\n", "must have the features 'V01', 'V"),
         ("importance.csv feature,relevant,consensus\nV01,1,x\n", "must be a table of numbers"),

@@ -186,7 +186,19 @@ def test_a_measure_that_follows_the_truth_is_believed() -> None:
     assert found is not None
     assert found["within"]["good"] == {"rma": 1, "fdr": 1, "mask_average_precision": 1}
     assert found["between"]["good"]["rma"] is None  # two points
-    assert "every true score: good" in " ".join(sentences.truth_free(found))
+    text = " ".join(sentences.truth_free(found))
+    assert "good follows the truth best: 1.00 to 1.00" in text
+    assert "does not" not in text
+    assert "not to be believed" not in text
+
+
+def test_less_of_a_distance_is_better() -> None:
+    one = made("syn2", measure="noise_distance")
+    found = truth_free.collect([one])
+    assert found is not None
+    assert found["within"]["noise_distance"] == {"rma": -1, "fdr": -1, "mask_average_precision": -1}
+    captions = [name for name, _ in tables.correlations(found)[0].rows]
+    assert captions == ["less noise distance"]
 
 
 def test_a_measure_that_contradicts_the_truth_is_not() -> None:
@@ -199,8 +211,8 @@ def test_a_measure_that_contradicts_the_truth_is_not() -> None:
     assert found is not None
     assert found["within"]["bad_one"]["rma"] == -1
     text = " ".join(sentences.truth_free(found))
-    assert "no measure reaches" in text
-    assert "with none: bad one" in text
+    assert "on which it does not: syn2 (-1.00)" in text
+    assert "not to be believed: bad one" in text
 
 
 def test_nothing_but_scores_makes_a_page() -> None:

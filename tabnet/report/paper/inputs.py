@@ -59,8 +59,14 @@ def _input(folder: Path, name: str, params: Params) -> Input:
         training=training(params.of(name), n_features=len(DATASETS[name].features)),
         # A list shrinks, and its files stay: only what is listed is measured.
         peers=_json(folder / f"{name}.peers.json")[name] if name in params.peers else None,
-        trust=_json(trust) if trust.exists() else None,
+        trust=_trust(trust, scored["metrics"]) if trust.exists() else None,
     )
+
+
+def _trust(path: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The measures of each member; how far the seeds agree is the consensus' agreement."""
+    found = _json(path)
+    return {**found, "consensus": {"agreement": metrics["agreement"], **found["consensus"]}}
 
 
 def training(params: Params, *, n_features: int) -> dict[str, int]:

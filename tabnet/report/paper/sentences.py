@@ -7,7 +7,7 @@ from typing import Any
 
 from tabnet.report.paper import published
 from tabnet.report.paper.charts import METHODS
-from tabnet.report.paper.truth_free import BELIEVED, USELESS, Correlations
+from tabnet.report.paper.truth_free import USELESS
 from tabnet.report.sentences import count, listed
 
 
@@ -99,35 +99,43 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
     """Which measures order masks as the truth does, and which do not."""
     if found is None:
         return ["No measure that needs no truth was found beside the scores of these data sets."]
-    believed, useless = _split(found["within"])
     texts = [
         "Where the truth is unknown, only such measures can tell which mask to believe. Here it is"
         " known, and each can be held against it: the rank correlation (Spearman) with the true"
         " scores, 1 where a measure orders masks exactly as the truth does, 0 where it knows"
-        " nothing of it."
+        " nothing of it. Names that begin with less are of measures of which less is better."
     ]
-    if believed:
-        texts.append(
-            f"Over seeds, these reach {BELIEVED} with every true score: {listed(believed)}."
-        )
-    else:
-        texts.append(f"Over seeds, no measure reaches {BELIEVED} with every true score.")
+    lowest = {name: _range(row)[0] for name, row in found["within"].items()}
+    best = max(lowest, key=lambda name: lowest[name])
+    low, high = _range(found["within"][best])
+    texts.append(
+        f"Over the seeds of a data set, {_words(best)} follows the truth best: {low:.2f} to"
+        f" {high:.2f}, by true score, in the mean of the data sets."
+    )
+    failing = [
+        f"{name} ({_range(table[best])[0]:.2f})"
+        for name, table in found["by_dataset"].items()
+        if _range(table[best])[0] < USELESS
+    ]
+    if failing:
+        texts.append(f"There are data sets on which it does not: {listed(failing)}.")
+    useless = [_words(name) for name, row in found["within"].items() if _range(row)[1] < USELESS]
     if useless:
         texts.append(
-            f"Not to be believed, since they reach {USELESS} with none: {listed(useless)}."
+            f"Below {USELESS} with every true score, and not to be believed: {listed(useless)}."
         )
-    if not any(value is not None for row in found["between"].values() for value in row.values()):
-        texts.append("The data sets are too few to compare over them.")
+    points = count(found["datasets"], "data set")
+    texts.append(
+        f"Over data sets there are few points, {points}: only correlations near 1 say much."
+    )
     return texts
 
 
-def _split(table: Correlations) -> tuple[list[str], list[str]]:
-    """The measures that follow every true score, and those that follow none."""
-    believed, useless = [], []
-    for name, row in table.items():
-        values = [0.0 if value is None else value for value in row.values()]
-        if min(values) >= BELIEVED:
-            believed.append(name.replace("_", " "))
-        if max(values) < USELESS:
-            useless.append(name.replace("_", " "))
-    return believed, useless
+def _range(row: Mapping[str, float | None]) -> tuple[float, float]:
+    """The lowest and the highest of a measure's correlations; an undefined one counts as 0."""
+    values = [value or 0.0 for value in row.values()]
+    return min(values), max(values)
+
+
+def _words(measure: str) -> str:
+    return measure.replace("_", " ")

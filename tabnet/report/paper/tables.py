@@ -46,6 +46,7 @@ def of(results: Mapping[str, Any]) -> dict[str, list[Table]]:
         found["prediction"] = [limits(predicted), training(predicted)]
     if results["peers"]:
         found["methods"] = [by_dataset(results["peers"], score) for score in HEADLINE]
+        found["methods"] += [times(results["peers"], key) for key in TIMES]
         found["peers"] = [peers(name, one) for name, one in results["peers"].items()]
     if results["truth_free"]:
         found["truth_free"] = correlations(results["truth_free"])
@@ -207,6 +208,21 @@ def by_dataset(found: Mapping[str, Any], score: str) -> Table:
     return Table(f"{PEERS[score]}, by method", list(found), rows)
 
 
+TIMES = {"train_seconds": "seconds to train", "explain_seconds": "seconds to explain"}
+
+
+def times(found: Mapping[str, Any], key: str) -> Table:
+    """How long all methods took, a column a data set."""
+    rows = [
+        (
+            kind.name,
+            [Cell(number(one["methods"].get(name, {}).get(key), 2)) for one in found.values()],
+        )
+        for name, kind in METHODS.items()
+    ]
+    return Table(f"{TIMES[key]}, by method", list(found), rows)
+
+
 def peers(name: str, one: Mapping[str, Any]) -> Table:
     """All scores of all methods on one data set, and how long they took."""
     measured = {key: one["methods"][key] for key in METHODS if key in one["methods"]}
@@ -217,9 +233,9 @@ def peers(name: str, one: Mapping[str, Any]) -> Table:
     rows = []
     for key, method in measured.items():
         cells = [_marked(method["scores"][score], best[score]) for score in PEERS]
-        times = [Cell(number(method[part], 2)) for part in ("train_seconds", "explain_seconds")]
-        rows.append((METHODS[key].name, [*cells, *times]))
-    return Table(name, [*PEERS.values(), "seconds to train", "seconds to explain"], rows)
+        seconds = [Cell(number(method[part], 2)) for part in TIMES]
+        rows.append((METHODS[key].name, [*cells, *seconds]))
+    return Table(name, [*PEERS.values(), *TIMES.values()], rows)
 
 
 def settings(found: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -233,30 +249,34 @@ def settings(found: Mapping[str, Any]) -> list[tuple[str, str]]:
     return []
 
 
+CAPTIONS = {
+    "within": "Over the seeds of a data set (mean of the data sets)",
+    "between": "Over the data sets (their consensus)",
+}
+
+
 def correlations(found: Mapping[str, Any]) -> list[Table]:
     """Rank correlations as shaded cells: a row a measure, a column a true score."""
-    names = {score: MASKS[score] for score in truth_free.SCORES}
-    columns = [
-        f"1 − {text}" if score in truth_free.LOWER_IS_BETTER else text
-        for score, text in names.items()
-    ]
+    names = {score: _turned(score, MASKS[score]) for score in truth_free.SCORES}
+    ranked = sorted(found["measures"], key=lambda name: -(found["within"][name]["rma"] or 0))
     return [
         Table(
             caption,
-            columns,
+            list(names.values()),
             [
                 (
-                    measure.replace("_", " "),
-                    [_shaded(found[key][measure][score]) for score in names],
+                    _turned(name, name.replace("_", " ")),
+                    [_shaded(found[key][name][score]) for score in names],
                 )
-                for measure in found["measures"]
+                for name in ranked
             ],
         )
-        for key, caption in (
-            ("within", "Over the seeds of a data set (mean of the data sets)"),
-            ("between", "Over the data sets (their consensus)"),
-        )
+        for key, caption in CAPTIONS.items()
     ]
+
+
+def _turned(name: str, text: str) -> str:
+    return f"less {text}" if name in truth_free.LOWER_IS_BETTER else text
 
 
 def _shaded(value: float | None) -> Cell:

@@ -14,9 +14,17 @@ from tabnet.report.paper.inputs import SEED, Input
 Scores = Mapping[str, float | None]
 Correlations = dict[str, dict[str, float | None]]  # measure -> true score -> correlation
 
-# The true scores; all are turned so that more is better.
-SCORES = ("rma", "fdr", "mask_average_precision")
-LOWER_IS_BETTER = ("fdr",)
+SCORES = ("rma", "fdr", "mask_average_precision")  # the true ones
+# Of these less is better: turned, so that a positive correlation always speaks for a measure.
+LOWER_IS_BETTER = (
+    "fdr",
+    "sufficiency_log_loss",
+    "sufficiency_drop",
+    "comprehensiveness_auc",
+    "comprehensiveness_auc_over_fixed",
+    "comprehensiveness_auc_over_random",
+    "noise_distance",
+)
 FEWEST = 4  # points: of fewer, a rank correlation says nothing
 BELIEVED = 0.7  # from here on a measure orders masks much as the truth does
 USELESS = 0.3  # below, hardly
@@ -26,9 +34,9 @@ def collect(inputs: Sequence[Input]) -> dict[str, Any] | None:
     """Spearman's rank correlation of each truth-free measure with each true score.
 
     `within` is over the seeds of a data set, the mean over data sets (and `by_dataset`); `between`
-    is over the data sets, of their consensus masks. The false discovery rate counts as 1 - FDR, so
-    that a positive correlation means: the more of the measure, the better the mask. None where no
-    data set has such measures.
+    is over the data sets, of their consensus masks. What is better when it is less counts
+    negatively: a positive correlation means that the better a mask is by the measure, the better it
+    is in truth. None where no data set has such measures.
     """
     measured = [(one.trust, one.members, one.name) for one in inputs if one.trust]
     if not measured:
@@ -62,8 +70,8 @@ def correlations(
         found[name] = {}
         for score in SCORES:
             true = spearman([one.get(name) for one in measures], [one.get(score) for one in scores])
-            turned = -1 if score in LOWER_IS_BETTER else 1
-            found[name][score] = None if true is None else turned * true
+            turned = (name in LOWER_IS_BETTER) != (score in LOWER_IS_BETTER)
+            found[name][score] = true if true is None or not turned else -true
     return found
 
 
