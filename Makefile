@@ -12,7 +12,7 @@ all: .venv/compiled
 	@dvc repro
 	@echo "Open $(CURDIR)/reports/index.html"
 
-# The TabNet paper's data sets, and other methods on the same rows: some ten minutes. An experiment,
+# The TabNet paper's data sets, and other methods on the same rows: a quarter of an hour. An experiment,
 # made aside: the tree stays as it is, but for the page.
 PAPER := paper_syn1,paper_syn2,paper_syn3,paper_syn4,paper_syn5,paper_syn6
 paper: .venv/installed-peers .venv/compiled

@@ -289,7 +289,7 @@ def collected(folder: Path, read: list[Input]) -> None:
     paper = folder / "reports" / "paper"
     paper.mkdir(parents=True)
     for one in read:
-        scored = {"metrics": one.metrics, "members": one.members}
+        scored = {"metrics": {**one.metrics, "agreement": 0.8}, "members": one.members}
         (paper / f"{one.name}.scores.json").write_text(json.dumps(scored))
         (paper / f"{one.name}.peers.json").write_text(json.dumps({one.name: one.peers}))
 
@@ -309,6 +309,8 @@ def stage(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_stage_shows_what_is_listed(tmp_path: Path) -> None:
     collected(tmp_path, [made(name, peer=0.9) for name in ("syn2", "syn4", "paper_syn1")])
+    members = {f"seed_{k}": {"agreement": k / 10} for k in range(4)} | {"consensus": {}}
+    (tmp_path / "reports/paper/syn2.trust.json").write_text(json.dumps(members))
     done = stage(tmp_path, "paper")
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "reports/paper.json").read_text()
@@ -317,6 +319,7 @@ def test_the_stage_shows_what_is_listed(tmp_path: Path) -> None:
     assert set(found["masks"]) == {"syn2", "syn4"}
     assert set(found["peers"]) == {"syn4"}
     assert found["prediction"] == {}
+    assert found["truth_free"]["by_dataset"]["syn2"]["agreement"]["rma"] == 1
     page = Page((tmp_path / "reports/paper.html").read_text("utf-8"))
     assert "paper_syn1.scores.json" not in page.text
     assert "syn4.peers.json" in page.text
