@@ -55,10 +55,12 @@ def _arguments(main: Callable[..., None], arguments: list[str], params: Params) 
     if len(arguments) != len(names):
         wanted = ", ".join(names) or "none"
         raise ValueError(f"the stage's arguments must be: {wanted}, however: {arguments}")
+    listed = {"dataset": ("data set", params.datasets), "table": ("table", params.tables)}
     for name, argument in zip(names, arguments, strict=True):
-        if name == "dataset" and argument not in params.datasets:
-            allowed = ", ".join(params.datasets)
-            raise ValueError(f"the data set must be one of {allowed}, however: {argument!r}")
+        what, known = listed.get(name, (name, (argument,)))
+        if argument not in known:
+            allowed = ", ".join(known) or "none"
+            raise ValueError(f"the {what} must be one of {allowed}, however: {argument!r}")
     return arguments
 
 

@@ -3,21 +3,19 @@
 import csv
 import io
 import json
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import files, scores, tables
+from tabnet import files, plain_json, scores, tables, truth
 from tabnet.params import Params
+from tabnet.spread import over_seeds
 
 PROBABILITY = "probability_seed_"
-TRUE_PROBABILITY = "probability"
 
 
 def main(params: Params, dataset: str) -> None:
@@ -26,7 +24,8 @@ def main(params: Params, dataset: str) -> None:
     source = explanation / "predictions.parquet"
     predictions = tables.read(source)
     features = tables.read(explanation / "consensus.parquet").column_names
-    relevance, best = _truth(data / "relevance.parquet", features, split=params.explain.split)
+    relevance = truth.relevance(data / "relevance.parquet", features, split=params.explain.split)
+    best = truth.probability(data / "relevance.parquet", split=params.explain.split)
     _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
     label, known = _labels(predictions, source)
 
@@ -46,15 +45,17 @@ def main(params: Params, dataset: str) -> None:
     agreement = tables.matrix(predictions, ["agreement"], source=source)
     metrics = {
         "consensus": consensus,
-        "seeds": scores.over_seeds(of_seeds),
+        "seeds": over_seeds(of_seeds),
         "bayes": scores.bayes_scores(best[known], label[known]),
         "agreement": float(agreement.mean(dtype=np.float64)),
         **_diverged(predictions, source),
     }
     # Named by the data set: DVC can then show its columns without the file's path before each.
-    text = json.dumps(_readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False)
-    files.write_text(reports / "metrics.json", f"{text}\n")
+    files.write_text(reports / "metrics.json", plain_json.text({dataset: metrics}))
     files.write_text(reports / "importance.csv", _csv(features, columns))
+    # Each seed's own, for the page that compares over data sets.
+    found = plain_json.text({"metrics": metrics, "members": scored})
+    files.write_text(Path("reports", "paper", f"{dataset}.scores.json"), found)
 
 
 def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
@@ -82,23 +83,6 @@ def _diverged(predictions: pa.Table, source: Path) -> dict[str, dict[str, int]]:
         ) from None
 
 
-def _truth(
-    path: Path, features: list[str], *, split: str
-) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """The truth of a split's rows: what is relevant, B x D, and the probability of `yes`, B."""
-    known = [("split", pa.string()), (TRUE_PROBABILITY, pa.float64())]
-    schema = pa.schema([*known, *tables.schema(features, dtype=pa.bool_())])
-    table = tables.read(path, columns=schema)
-    table = table.filter(pc.equal(table["split"], split))
-    probability = table[TRUE_PROBABILITY].to_numpy()
-    outside = ~((probability >= 0) & (probability <= 1))  # NaN too
-    if outside.any():
-        raise ValueError(
-            f"{path}: {TRUE_PROBABILITY} must be from 0 to 1, however: {probability[outside][0]}"
-        )
-    return np.stack([table[name].to_numpy() for name in features], axis=1), probability
-
-
 def _labels(predictions: pa.Table, source: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the label is `yes`, and where it is known; B each."""
     if "label" not in predictions.column_names:
@@ -116,16 +100,6 @@ def _check_rows(path: Path, rows: int, expected: int) -> None:
         raise ValueError(
             f"{path}: must have the {expected} rows of predictions.parquet, however: {rows}"
         )
-
-
-def _readable(value: object) -> object:
-    """Six significant digits; null where a score is not defined, since JSON has no NaN."""
-    if isinstance(value, Mapping):
-        return {key: _readable(inner) for key, inner in value.items()}
-    if isinstance(value, int):
-        return value
-    assert isinstance(value, float)
-    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _csv(features: list[str], columns: Mapping[str, NDArray[np.float64]]) -> str:

@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,7 +16,8 @@ import tabnet
 from stages import run
 from tabnet import files, tables, weights
 from tabnet.checkpoint import Checkpoint
-from tabnet.params import Params
+from tabnet.finished import Finished
+from tabnet.params import Params, Train
 from tabnet.survivors import Losses
 from tabnet.train import Progress, fit
 
@@ -27,24 +30,38 @@ def main(params: Params, dataset: str) -> None:
     features = [name for name in table.column_names if name != LABEL]
     labels = tables.read(source, columns=pa.schema([(LABEL, pa.string())]))[LABEL]
     x = tables.matrix(table, features, source=source)
+    folder = Path(os.environ.get("DVC_ROOT", "."), ".dvc", "tmp", "checkpoints")
+    inputs = [source.read_bytes(), params.model.model_dump_json().encode(), *_code()]
     # How often a checkpoint is written changes no result: it may change from run to run.
-    settings = params.train.model_dump_json(exclude={"checkpoint_every"})
     checkpoint = Checkpoint(
-        Path(os.environ.get("DVC_ROOT", "."), ".dvc", "tmp", "checkpoints"),
-        [source.read_bytes(), settings.encode(), params.model.model_dump_json().encode(), *_code()],
+        folder, [*inputs, _settings(params.train, "checkpoint_every")], name=dataset
     )
-    fitted, history = fit(
-        pd.DataFrame(x, columns=features),
-        labels.to_pandas(),
-        model=params.model,
-        train=params.train,
-        progress=_progress(params.train.epochs),
-        checkpoint=checkpoint,
-    )
+    alike = [*inputs, _settings(params.train, "checkpoint_every", "epochs", "warm_start")]
+    with _progress(params.train.epochs) as progress:
+        fitted, history = fit(
+            pd.DataFrame(x, columns=features),
+            labels.to_pandas(),
+            model=params.model,
+            train=params.train,
+            progress=progress,
+            checkpoint=checkpoint,
+            finished=Finished(folder, alike, name=dataset),
+        )
+    if fitted.warm_starts:
+        print(
+            f"Went on from a finished run of {fitted.warm_starts[-1]} epochs: the result depends on"
+            f" it, and a run of {params.train.epochs} epochs from the start has another",
+            flush=True,
+        )
     text = history.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     files.write_text(Path("reports", dataset, "history.csv"), text)
     weights.save(fitted, Path("data", dataset, "model.safetensors"))
     checkpoint.remove()
+
+
+def _settings(train: Train, *without: str) -> bytes:
+    """The section as bytes, but for some keys."""
+    return train.model_dump_json(exclude=set(without)).encode()
 
 
 def _code() -> list[bytes]:
@@ -54,24 +71,28 @@ def _code() -> list[bytes]:
     return [*(module.read_bytes() for module in modules), *versions]
 
 
-def _progress(epochs: int) -> Progress:
+@contextmanager
+def _progress(epochs: int) -> Iterator[Progress]:
     """A bar on a terminal, a line an epoch elsewhere."""
     if not sys.stderr.isatty():
-        return lambda epoch, losses: print(f"[Epoch {epoch:03d}] {_loss(losses)}", flush=True)
-    bar = tqdm(total=epochs, unit="epoch")
+        yield lambda epoch, losses: print(f"[Epoch {epoch:03d}] {_means(losses)}", flush=True)
+        return
+    with tqdm(total=epochs, unit="epoch") as bar:
 
-    def show(epoch: int, losses: Losses) -> None:
-        bar.update(epoch - bar.n)
-        bar.set_postfix_str(_loss(losses))
-        if epoch == epochs:
-            bar.close()
+        def show(epoch: int, losses: Losses) -> None:
+            bar.update(epoch - bar.n)
+            bar.set_postfix_str(_means(losses))
 
-    return show
+        yield show
 
 
-def _loss(losses: Losses) -> str:
-    """The cross entropy, mean over rows and over the seeds that have not diverged."""
-    return f"Loss: {np.nanmean(losses[:, 0]):.6f}"
+def _means(losses: Losses) -> str:
+    """The cross entropies, means over rows and over the seeds that have trained."""
+    means = losses[np.isfinite(losses).all(1)]
+    if not len(means):
+        return "Loss: none, the last seed has diverged"
+    loss, _, *validation = means.mean(0)
+    return f"Loss: {loss:.6f}" + "".join(f", validation: {mean:.6f}" for mean in validation)
 
 
 if __name__ == "__main__":

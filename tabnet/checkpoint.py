@@ -14,55 +14,102 @@ from tabnet import files
 logger = logging.getLogger(__name__)
 HISTORY = "history"
 SUFFIX = ".checkpoint"
-KEPT = 16  # checkpoints in a folder: those of runs that were never finished go, the oldest first
+# In a folder, of a kind: what runs left behind that were never finished goes, the oldest first.
+KEPT = 16
+KEPT_BYTES = 2**30
 _DIGEST_BYTES = hashlib.sha256().digest_size
 
 State = dict[str, NDArray[np.float32]]
+Losses = NDArray[np.float64]
+
+
+def key(inputs: Sequence[bytes]) -> str:
+    """A hash of all that a run's result depends on (data, parameters, code, versions)."""
+    found = hashlib.sha256()
+    for part in inputs:
+        found.update(len(part).to_bytes(8, "little") + part)
+    return found.hexdigest()[:32]
+
+
+def save(path: Path, state: Mapping[str, NDArray[np.float32]], history: Sequence[Losses]) -> None:
+    """Replace a file by this state, in one piece, and remove the oldest of too many of its kind.
+
+    The file starts with a digest of its own name and the rest: neither a damaged one nor one that
+    belongs to another run is ever taken up.
+    """
+    arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
+    body = safetensors_numpy.save(arrays | {HISTORY: np.stack(history)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(path, _digest(path, body) + body)
+    _remove_oldest(path)
+
+
+def load(path: Path) -> tuple[State, list[Losses]] | None:
+    """A file's state and history; None, with a warning, if it is damaged or another run's.
+
+    Raises FileNotFoundError if there is none.
+    """
+    content = path.read_bytes()
+    digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if _digest(path, body) != digest:
+        logger.warning("%s is another run's, or is damaged: not used", path)
+        return None
+    arrays = safetensors_numpy.load(body)
+    history = arrays.pop(HISTORY)
+    return arrays, list(history)
+
+
+def _digest(path: Path, body: bytes) -> bytes:
+    return hashlib.sha256(path.name.encode() + b"\0" + body).digest()
+
+
+def _remove_oldest(newest: Path) -> None:
+    """Of the files of a kind, keep the newest one and as many more as the limits allow."""
+    found = [path for path in newest.parent.glob(f"*{newest.suffix}") if path != newest]
+    size = newest.stat().st_size
+    for number, path in enumerate(sorted(found, key=_age), start=2):
+        size += path.stat().st_size
+        if number > KEPT or size > KEPT_BYTES:
+            path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> int:
+    return -path.stat().st_mtime_ns
 
 
 class Checkpoint:
-    """The file of one training run, named by a hash of all that its result depends on.
+    """The file of one training run, named by `name` and a hash of all that its result depends on.
 
-    `inputs` are those things as bytes (data, parameters, code, versions): a run with others looks
-    for another file, so a checkpoint of theirs is never taken up. The file starts with a digest of
-    the rest, so that a damaged one is not either.
+    `inputs` are those things as bytes: a run with others looks for another file, so a checkpoint of
+    theirs is never taken up.
     """
 
-    def __init__(self, folder: Path, inputs: Sequence[bytes]) -> None:
-        key = hashlib.sha256()
-        for part in inputs:
-            key.update(len(part).to_bytes(8, "little") + part)
-        self.path = folder / f"{key.hexdigest()[:32]}{SUFFIX}"
+    def __init__(self, folder: Path, inputs: Sequence[bytes], *, name: str = "run") -> None:
+        self._name = name
+        self.path = folder / f"{name}-{key(inputs)}{SUFFIX}"
 
-    def save(
-        self, state: Mapping[str, NDArray[np.float32]], history: Sequence[NDArray[np.float64]]
-    ) -> None:
+    def save(self, state: Mapping[str, NDArray[np.float32]], history: Sequence[Losses]) -> None:
         """Replace the file by this state, in one piece."""
-        arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
-        body = safetensors_numpy.save(arrays | {HISTORY: np.stack(history)})
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(self.path, hashlib.sha256(body).digest() + body)
-        self._remove_oldest()
+        save(self.path, state, history)
 
-    def load(self) -> tuple[State, list[NDArray[np.float64]]] | None:
-        """The saved state and history; None, with a warning if the file is damaged, otherwise."""
+    def load(self) -> tuple[State, list[Losses]] | None:
+        """The saved state and history; None if there is no such file or it is damaged.
+
+        Says what it does: goes on, or does not use the file, or those of other runs of that name.
+        """
         try:
-            content = self.path.read_bytes()
+            saved = load(self.path)
         except FileNotFoundError:
+            if others := sorted(self.path.parent.glob(f"{self._name}-*{SUFFIX}")):
+                logger.warning(
+                    "not used, of other data, parameters or code: %d checkpoint(s) in %s",
+                    len(others),
+                    self.path.parent,
+                )
             return None
-        digest, body = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
-        if hashlib.sha256(body).digest() != digest:
-            logger.warning("%s is damaged: not used, training starts again", self.path)
-            return None
-        arrays = safetensors_numpy.load(body)
-        history = arrays.pop(HISTORY)
-        logger.warning("going on from epoch %d, saved in %s", len(history), self.path)
-        return arrays, list(history)
-
-    def _remove_oldest(self) -> None:
-        found = self.path.parent.glob(f"*{SUFFIX}")
-        for old in sorted(found, key=lambda path: path.stat().st_mtime_ns)[:-KEPT]:
-            old.unlink(missing_ok=True)
+        if saved:
+            logger.warning("going on from epoch %d, saved in %s", len(saved[1]), self.path)
+        return saved
 
     def remove(self) -> None:
         """Delete the file, once the run's result is written."""

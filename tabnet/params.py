@@ -25,6 +25,7 @@ MAX_DEPTH = 64
 MAX_SEEDS = 1000
 MAX_EPOCHS = 10**6
 MAX_THREADS = 1024
+MAX_DRAWS = 1000
 MAX_SEED = 2**32 - 1
 
 CLIP = 0.995  # the colours' quantile, as in the R package's vignette
@@ -57,6 +58,11 @@ def _known(names: C) -> C:
         if name not in DATASETS:
             raise ValueError(f"must name data sets ({join(DATASETS)}), however: {show(name)}")
     return names
+
+
+def _apart(names: tuple[T, ...]) -> tuple[T, ...]:
+    """`_distinct`, of a list that may be empty."""
+    return _distinct(names) if names else names
 
 
 def _clip(value: object) -> float | dict[str, float]:
@@ -104,6 +110,10 @@ Clip = Annotated[float | dict[str, float], PlainValidator(_clip)]
 Names = Annotated[
     tuple[str, ...], Field(strict=False), AfterValidator(_known), AfterValidator(_distinct)
 ]
+SomeNames = Annotated[
+    tuple[str, ...], Field(strict=False), AfterValidator(_known), AfterValidator(_apart)
+]
+Tables = Annotated[tuple[Literal["paper"], ...], Field(strict=False), AfterValidator(_apart)]
 Seeds = Annotated[
     tuple[Seed, ...], Field(strict=False), AfterValidator(_few), AfterValidator(_distinct)
 ]
@@ -153,6 +163,9 @@ class Train(Section):
     schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.05
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    patience: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 15
+    warm_start: bool = False
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10
@@ -170,6 +183,17 @@ class Evaluate(Section):
     """When a mask cell counts as selected."""
 
     threshold: Annotated[float, Field(ge=0, lt=1)] = 1e-6
+
+
+class Trust(Section):
+    """How masks are judged without the truth."""
+
+    rows: Annotated[int, Field(ge=1, le=MAX_BATCH)] = 1000
+    draws: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 2
+    noise: Annotated[float, Field(ge=0)] = 0.05
+    resamples: Annotated[int, Field(ge=0, le=MAX_SEEDS)] = 3
+    resample_seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 3
+    seed: Seed = 1
 
 
 class Quantile(Section):
@@ -244,11 +268,15 @@ class Params(Section):
     """The whole of params.yaml; `Params()` has the file's defaults, and no overrides."""
 
     datasets: Names = ("syn2", "syn4")
+    peers: SomeNames = ()
+    seed_counts: SomeNames = ()
+    tables: Tables = ()
     generate: Generate = Generate()
     model: Model = Model()
     train: Train = Train()
     explain: Explain = Explain()
     evaluate: Evaluate = Evaluate()
+    trust: Trust = Trust()
     report: Report = Report()
     overrides: Annotated[Mapping[str, Override], AfterValidator(_known)] = {}
 
@@ -269,6 +297,17 @@ class Params(Section):
     def _overrides_are_valid(self) -> Self:
         for dataset in self.overrides:
             self.of(dataset)
+        return self
+
+    @model_validator(mode="after")
+    def _measures_what_is_drawn(self) -> Self:
+        for key in ("peers", "seed_counts"):
+            for name in getattr(self, key):
+                if name not in self.datasets:
+                    allowed = join(self.datasets)
+                    raise ValueError(
+                        f"{key} must be of datasets ({allowed}), however: {show(name)}"
+                    )
         return self
 
     @model_validator(mode="after")

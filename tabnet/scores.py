@@ -4,8 +4,6 @@ Every score is between 0 and 1 but the log loss. A score that is not defined (no
 labels of one class, no relevant cell) is NaN.
 """
 
-from collections.abc import Mapping, Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import (
@@ -132,16 +130,6 @@ def importance(mask: Mask) -> NDArray[np.float64]:
     """
     total = mask.sum(axis=0, dtype=np.float64)
     return np.asarray(total / (total.sum() or 1))
-
-
-def over_seeds(scores: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of each score over seeds; 0 is one seed's deviation."""
-    summary = {}
-    for key in scores[0]:
-        values = np.array([score[key] for score in scores])
-        deviation = values.std(ddof=1) if len(values) > 1 else values[0] * 0  # NaN stays NaN
-        summary[key] = {"mean": float(values.mean()), "std": float(deviation)}
-    return summary
 
 
 def _mean(values: NDArray[np.bool_ | np.number]) -> float:

@@ -1,4 +1,4 @@
-"""The seeds that train on: one whose numbers are no longer finite leaves, and the others go on."""
+"""The seeds that train on: one that diverged or has had enough leaves, and the others go on."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,12 @@ class Engine(Protocol):
         Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
         """
 
+    def validate(self, rows: NDArray[np.int64]) -> Losses:
+        """Each seed's mean cross entropy on `rows` (B x K, a column a seed): K.
+
+        With the running statistics, and without a change to anything.
+        """
+
     def weights(self) -> Arrays:
         """The networks' parameters and running statistics, by name, each with a leading K."""
 
@@ -34,15 +40,16 @@ class Engine(Protocol):
 
 
 class Survivors:
-    """An engine of the seeds that have not diverged.
+    """An engine of the seeds that train on: those that have neither diverged nor stopped.
 
     `make` gives the engine of any of `seeds`, at its start; `kept` are the positions in `seeds` of
-    those that it holds, all of them at first.
+    those that it holds, all of them at first; `stopped` are those that left it in good health.
     """
 
     def __init__(self, make: Callable[[Sequence[int]], Engine], seeds: Sequence[int]) -> None:
         self._make, self._all = make, seeds
         self.kept = list(range(len(seeds)))
+        self.stopped: list[int] = []
         self.engine = make(seeds)
 
     @property
@@ -50,10 +57,22 @@ class Survivors:
         """The seeds that train on."""
         return tuple(self._all[k] for k in self.kept)
 
-    def restore(self, state: Mapping[str, NDArray[np.float32]], losses: Losses) -> None:
-        """Go on from the `state` of those whose last epoch's losses (of all seeds) are finite."""
-        self._keep(np.flatnonzero(np.isfinite(losses).all(1)).tolist())
-        self.engine.restore(state)
+    def state(self) -> Arrays:
+        """The engine's state; empty when no seed trains on."""
+        return self.engine.state() if self.kept else {}
+
+    def restore(
+        self,
+        state: Mapping[str, NDArray[np.float32]],
+        *,
+        diverged: NDArray[np.bool_],
+        stopped: NDArray[np.bool_],
+    ) -> None:
+        """Go on from the `state` of those of all seeds that have neither diverged nor stopped."""
+        self.stopped = np.flatnonzero(stopped).tolist()
+        self._keep(np.flatnonzero(~diverged & ~stopped).tolist())
+        if self.kept:
+            self.engine.restore(state)
 
     def iterate(self, order: NDArray[np.int64], rate: float, *, epoch: int, batch: int) -> Losses:
         """One step of all that are left on their columns of `order` (B x all seeds).
@@ -63,6 +82,8 @@ class Survivors:
         Raises ValueError, naming epoch, batch and seed, if that leaves none.
         """
         losses = np.full((len(self._all), 2), np.nan)
+        if not self.kept:
+            return losses
         found = self.engine.iterate(order[:, self.kept], rate)
         finite = np.asarray(np.isfinite(found).all(1))
         found[~finite] = np.nan
@@ -72,31 +93,58 @@ class Survivors:
 
     def check_weights(self, losses: Losses, *, epoch: int) -> None:
         """Leave out those whose weights are not finite after an epoch; their losses become NaN."""
+        if not self.kept:
+            return
         finite = _finite(self.engine.weights())
         losses[[k for k, good in zip(self.kept, finite, strict=True) if not good]] = np.nan
         self._drop(~finite, f"weights are not finite after epoch {epoch}")
 
+    def validate(self, rows: NDArray[np.int64], losses: Losses, *, epoch: int) -> Losses:
+        """An epoch's losses (all seeds x 2) beside those on `rows` (B x all seeds): x 3.
+
+        A seed that has none that is finite has diverged: its losses become NaN.
+        """
+        found = np.full((len(self._all), 1), np.nan)
+        if self.kept:
+            found[self.kept, 0] = self.engine.validate(rows[:, self.kept])
+        losses = np.concatenate([losses, found], 1)
+        finite = np.isfinite(found[self.kept, 0])
+        losses[~np.isfinite(found[:, 0])] = np.nan
+        self._drop(~finite, f"validation loss is not finite after epoch {epoch}")
+        return losses
+
+    def stop(self, enough: NDArray[np.bool_]) -> None:
+        """Let those of all seeds that have had `enough` leave the engine."""
+        leave = enough[self.kept]
+        self.stopped += [k for k in self.kept if enough[k]]
+        self._leave(leave)
+
     def _drop(self, diverged: NDArray[np.bool_], reason: str) -> None:
-        if not diverged.any():
-            return
         gone = [seed for seed, out in zip(self.seeds, diverged, strict=True) if out]
-        if diverged.all():
+        if gone and diverged.all() and not self.stopped:
             others = " and no other is left" if len(self._all) > 1 else ""
             raise ValueError(
                 f"training must stay finite, however: seed {gone[0]}'s {reason}{others}; {REMEDY}"
             )
         for seed in gone:
             logger.warning("seed %d diverged and is left out: its %s; %s", seed, reason, REMEDY)
+        self._leave(diverged)
+
+    def _leave(self, out: NDArray[np.bool_]) -> None:
+        """Go on without some of the seeds that the engine holds."""
+        if not out.any():
+            return
         state = self.engine.state()
-        kept = [k for k, out in zip(self.kept, diverged, strict=True) if not out]
-        self._keep(kept)
-        # The number of steps is a single one, the rest has a leading K.
-        self.engine.restore({n: a[~diverged] if a.ndim else a for n, a in state.items()})
+        self._keep([k for k, gone in zip(self.kept, out, strict=True) if not gone])
+        if self.kept:
+            # The number of steps is a single one, the rest has a leading K.
+            self.engine.restore({n: a[~out] if a.ndim else a for n, a in state.items()})
 
     def _keep(self, kept: list[int]) -> None:
         if kept != self.kept:
             self.kept = kept
-            self.engine = self._make(self.seeds)
+            if kept:
+                self.engine = self._make(self.seeds)
 
 
 def _finite(weights: Arrays) -> NDArray[np.bool_]:

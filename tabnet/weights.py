@@ -26,7 +26,9 @@ class Fitted:
     `weights` maps the names of `tabnet.layout`, which are those of `TabNet.state_dict`, to float32
     arrays with a leading K = len(seeds); `classes` are the labels as text, in the order of the
     logits' last dimension. `diverged` names the seeds that were left out of training, each with
-    the epoch in which its numbers were no longer finite.
+    the epoch in which its numbers were no longer finite; `best_epochs`, with validation, the epoch
+    of each seed's weights; `warm_starts` the epochs after which training went on from a finished
+    run, on whose result it then depends.
     """
 
     model: Model
@@ -35,6 +37,8 @@ class Fitted:
     seeds: tuple[int, ...]
     weights: Mapping[str, NDArray[np.float32]]
     diverged: Mapping[int, int] = field(default_factory=dict)
+    best_epochs: Mapping[int, int] = field(default_factory=dict)
+    warm_starts: tuple[int, ...] = ()
 
     def only(self, seed: int) -> "Fitted":
         """The same model with one of its seeds (K = 1). Raises ValueError if it has no such."""
@@ -45,7 +49,8 @@ class Fitted:
             raise ValueError(f"seed must be one of {list(self.seeds)}, however: {seed}{gone}")
         k = self.seeds.index(seed)
         weights = {name: array[k : k + 1] for name, array in self.weights.items()}
-        return replace(self, seeds=(seed,), weights=weights)
+        best = {name: epoch for name, epoch in self.best_epochs.items() if name == seed}
+        return replace(self, seeds=(seed,), weights=weights, best_epochs=best)
 
 
 def initial(
@@ -85,11 +90,18 @@ class _Config(BaseModel):
     classes: tuple[str, ...]
     seeds: tuple[int, ...]
     diverged: dict[int, int] = {}
+    best_epochs: dict[int, int] = {}
+    warm_starts: tuple[int, ...] = ()
     digest: str = ""
+
+    def text(self) -> str:
+        """As it is in the file: what says nothing is left out."""
+        empty = {name for name in ("best_epochs", "warm_starts") if not getattr(self, name)}
+        return self.model_dump_json(exclude=empty)
 
     def with_digest(self, weights: Mapping[str, NDArray[np.float32]]) -> "_Config":
         """With the SHA-256 of all else in the file: a flipped bit makes no other model of it."""
-        found = hashlib.sha256(self.model_copy(update={"digest": ""}).model_dump_json().encode())
+        found = hashlib.sha256(self.model_copy(update={"digest": ""}).text().encode())
         for name in sorted(weights):
             found.update(name.encode() + weights[name].tobytes())
         return self.model_copy(update={"digest": found.hexdigest()})
@@ -104,9 +116,11 @@ def save(fitted: Fitted, path: Path | str) -> None:
         classes=fitted.classes,
         seeds=fitted.seeds,
         diverged=dict(fitted.diverged),
+        best_epochs=dict(fitted.best_epochs),
+        warm_starts=fitted.warm_starts,
     )
     weights = {name: np.ascontiguousarray(array) for name, array in fitted.weights.items()}
-    metadata = {METADATA_KEY: config.with_digest(weights).model_dump_json()}
+    metadata = {METADATA_KEY: config.with_digest(weights).text()}
     files.write_bytes(Path(path), safetensors_numpy.save(weights, metadata))
 
 
@@ -133,6 +147,8 @@ def load(path: Path | str) -> Fitted:
         config.seeds,
         weights,
         diverged=config.diverged,
+        best_epochs=config.best_epochs,
+        warm_starts=config.warm_starts,
     )
     _check_shapes(path, fitted)
     if config != config.with_digest(weights):

@@ -5,7 +5,8 @@
 Each round wipes the results, runs `dvc repro`, kills the stage, dvc, or both at once by SIGKILL or
 SIGTERM after a random time, and runs `dvc repro` again. All outputs and dvc.lock must then have the
 bytes of an undisturbed run, no process of the killed run may live on, and no temporary file may be
-left. Where dvc's own files were damaged, `make repair` and another `dvc repro` must do.
+left. A training is mostly killed between two checkpoints, and goes on from one. Where dvc's own
+files were damaged, `make repair` and another `dvc repro` must do.
 """
 
 import os
@@ -25,6 +26,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.clones import Clone, clone
 
+# A training of seconds, with seeds that stop, that is mostly killed between two of its checkpoints.
+TRAINING = {
+    "train__epochs": "400",
+    "train__checkpoint_every": "5",
+    "train__validation_share": "0.2",
+    "train__patience": "150",
+}
 TARGETS = ("stage", "dvc", "group")
 SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 Contents = dict[str, bytes]
@@ -38,6 +46,14 @@ class Outcome:
     target: str
     signal: str
     recovery: str
+
+
+def pipeline(path: Path) -> Clone:
+    """A copy to kill: small data, and a training long enough to be hit."""
+    copy = clone(path, small=True)
+    copy.set(**TRAINING)
+    copy.commit("a longer training")
+    return copy
 
 
 def outputs(copy: Clone) -> Contents:
@@ -54,8 +70,19 @@ def wipe(copy: Clone) -> None:
     (copy.path / "dvc.lock").unlink(missing_ok=True)
 
 
-def kill_once(copy: Clone, expected: Contents, *, after: float, target: str, how: int) -> Outcome:
-    """One round; AssertionError if anything differs from an undisturbed run."""
+def kill_once(
+    copy: Clone,
+    expected: Contents,
+    *,
+    after: float,
+    target: str,
+    how: int,
+    checkpoint: bool = False,
+) -> Outcome:
+    """One round; AssertionError if anything differs from an undisturbed run.
+
+    It kills so many seconds after the start or, with `checkpoint`, after the first checkpoint.
+    """
     wipe(copy)
     log = copy.path.parent / "killed.log"
     with log.open("w") as out:
@@ -70,6 +97,8 @@ def kill_once(copy: Clone, expected: Contents, *, after: float, target: str, how
             start_new_session=True,
         )
         try:
+            if checkpoint:
+                _wait_for_checkpoint(copy)
             time.sleep(after)
             _kill(process.pid, target, how)
             process.wait(60)
@@ -86,6 +115,15 @@ def kill_once(copy: Clone, expected: Contents, *, after: float, target: str, how
     differ = {name for name in found.keys() | expected if found.get(name) != expected.get(name)}
     assert not differ, f"{sorted(differ)} differ\n{log.read_text()}"
     return Outcome(stage, target, signal.Signals(how).name, recovery)
+
+
+def _wait_for_checkpoint(copy: Clone) -> None:
+    folder = copy.path / ".dvc/tmp/checkpoints"
+    for _ in range(60_000):
+        if any(folder.glob("*.checkpoint")):
+            return
+        time.sleep(0.002)
+    raise AssertionError("no checkpoint in two minutes")
 
 
 def _kill(dvc: int, target: str, how: int) -> None:
@@ -126,10 +164,13 @@ def _wait_until_gone(session: int) -> list[int]:
 
 
 def _recover(copy: Clone) -> str:
-    """What makes the pipeline whole again: `dvc repro`, or `make repair` before it."""
+    """What makes the pipeline whole again: `dvc repro`, or `make repair` before it.
+
+    `resumed` is a `dvc repro` in which a training went on from a checkpoint.
+    """
     done = copy.run("dvc", "repro", check=False)
     if done.returncode == 0:
-        return "repro"
+        return "resumed" if "going on from epoch" in done.stdout + done.stderr else "repro"
     said = copy.run("make", "repair").stdout
     copy.run("dvc", "repro")
     reason = " ".join(done.stderr.split())[:200]
@@ -140,7 +181,7 @@ def main(count: int, seed: int) -> None:
     """`count` kills at random moments; a line for each, and how many were of which kind."""
     generator = random.Random(seed)
     with tempfile.TemporaryDirectory() as folder:
-        copy = clone(Path(folder, "clone"), small=True)
+        copy = pipeline(Path(folder, "clone"))
         started = time.monotonic()
         copy.repro()
         length = time.monotonic() - started
@@ -151,7 +192,7 @@ def main(count: int, seed: int) -> None:
             target, how = generator.choice(TARGETS), generator.choice(SIGNALS)
             outcome = kill_once(copy, expected, after=after, target=target, how=how)
             print(f"{i}/{count} after {after:.1f} s: {outcome}", flush=True)
-            seen.update((outcome.stage, f"{target} {outcome.signal}", outcome.recovery[:6]))
+            seen.update((outcome.stage, f"{target} {outcome.signal}", outcome.recovery.split()[0]))
         print(f"{count} kills, all outputs the same afterwards:", dict(seen))
 
 

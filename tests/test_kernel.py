@@ -28,7 +28,7 @@ from tabnet.kernel.plan import pack, size
 from tabnet.kernel.threads import Threads, shares
 from tabnet.kernel.vectors import LANES, Vector, load, store
 from tabnet.params import Model, Train
-from tabnet.train import batch_slices, row_order
+from tabnet.schedule import batch_slices, row_order
 from tabnet.weights import initial
 from tests.kernel_cases import Arrays, Case, cases
 

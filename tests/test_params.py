@@ -126,6 +126,12 @@ BAD_VALUES = [
         "[cpu]",
         "train.device must be one of auto, cpu, cuda, mps, however: ['cpu']",
     ),
+    ("train__validation_share", "1", "train.validation_share must be less than 1, however: 1"),
+    ("train__validation_share", "-0.1", "train.validation_share must be at least 0, however: -0.1"),
+    ("train__validation_share", "20%", "train.validation_share must be a number, however: '20%'"),
+    ("train__patience", "0", "train.patience must be at least 1, however: 0"),
+    ("train__patience", "", "train.patience must be a whole number, however: null"),
+    ("train__warm_start", "1", "train.warm_start must be true or false, however: 1"),
     ("train__threads", "0", "train.threads must be at least 1, however: 0"),
     ("train__threads", "1025", "train.threads must be at most 1024, however: 1025"),
     ("train__threads", "all", "train.threads must be auto or a whole number, however: 'all'"),
@@ -162,6 +168,13 @@ BAD_VALUES = [
         "99",
         "explain.seed must be auto or one of train.seeds (1, 2, 3, 4, 5, 6, 7,",
     ),
+    ("trust__rows", "0", "trust.rows must be at least 1, however: 0"),
+    ("trust__draws", "0", "trust.draws must be at least 1, however: 0"),
+    ("trust__draws", "1e9", "trust.draws must be a whole number, however: 1000000000.0"),
+    ("trust__noise", "-0.1", "trust.noise must be at least 0, however: -0.1"),
+    ("trust__resamples", "-1", "trust.resamples must be at least 0, however: -1"),
+    ("trust__resample_seeds", "0", "trust.resample_seeds must be at least 1, however: 0"),
+    ("trust__seed", "-1", "trust.seed must be at least 0, however: -1"),
     ("evaluate__threshold", "1", "evaluate.threshold must be less than 1, however: 1"),
     ("evaluate__threshold", "-1e-6", "evaluate.threshold must be at least 0, however: -1e-06"),
     (
@@ -243,6 +256,12 @@ BAD_VALUES = [
     ("overrides", "{syn9: {}}", f"overrides must name data sets ({KNOWN}), however: 'syn9'"),
     ("datasets", "[2]", "datasets[0] must be a string, however: 2"),
     ("datasets", "[null]", "datasets[0] must be a string, however: null"),
+    ("peers", "[syn9]", f"peers must name data sets ({KNOWN}), however: 'syn9'"),
+    ("peers", "[syn2, syn2]", "peers must have no entry twice, however: 'syn2' is repeated"),
+    ("peers", "[paper_syn1]", "peers must be of datasets (syn2, syn4), however: 'paper_syn1'"),
+    ("peers", "syn2", "peers must be a list, however: 'syn2'"),
+    ("tables", "[paper, paper]", "tables must have no entry twice, however: 'paper' is repeated"),
+    ("tables", "[index]", "tables[0] must be one of paper, however: 'index'"),
     ("datasets", r'["a\nb"]', rf"datasets must name data sets ({KNOWN}), however: 'a\nb'"),
 ]
 # The whole of the file -> a part of the line.
@@ -259,7 +278,10 @@ BAD_FILES: list[tuple[str | bytes, str]] = [
     ),
     (TEXT.replace("\ntrain:", "\ntrian:"), "trian is not a known key, did you mean train?"),
     (TEXT.replace("    steps: ", "    step: "), "report.quantile.step is not a known key, did you"),
-    (TEXT + "x: 1\n", "x is not a known key, the keys here are datasets, generate, model, train"),
+    (
+        TEXT + "x: 1\n",
+        "x is not a known key, the keys here are datasets, peers, seed_counts, tables",
+    ),
     (TEXT + '"a b": 1\n', "'a b' is not a known key"),
     (TEXT + r'"a\nb": 1' + "\n", r"'a\nb' is not a known key"),
     (TEXT + "7: 1\n", "a key must be a string, however: 7"),
@@ -367,7 +389,8 @@ def test_the_file_has_every_key_and_comments_on_each() -> None:
 
 def test_the_file_is_block_style() -> None:
     """DVC rewrites flow lists as block lists, which would change more than a person asked for."""
-    assert not re.search(r"^[^#\n]*[\[{](?!}$)", TEXT, re.MULTILINE)
+    # What is empty has no other style.
+    assert not re.search(r"^[^#\n]*[\[{](?![\]}]$)", TEXT, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -381,8 +404,13 @@ def test_the_file_is_block_style() -> None:
         ("train__seeds", "[4294967295, 0]", (4294967295, 0)),
         ("train__epochs", "0x10", 16),
         ("explain__split", "train", "train"),
+        ("trust__resamples", "0", 0),
+        ("trust__noise", "0", 0.0),
         ("explain__seed", "7", 7),
         ("datasets", "[syn4]", ("syn4",)),
+        ("peers", "[]", ()),
+        ("peers", "[syn4, syn2]", ("syn4", "syn2")),
+        ("tables", "[paper]", ("paper",)),
         ("report__quantile__steps", "1", 1.0),
         ("report__sort_by", "{}", {}),
         ("report__sort_by", "{syn4: agreement}", {"syn4": "agreement"}),

@@ -43,6 +43,9 @@ def test_every_promised_file_is_there(run: Clone) -> None:
             "metrics.json",
             "history.csv",
             "importance.csv",
+            "trust.json",
+            "trust_by_seed.csv",
+            "faithfulness.csv",
             "masks.png",
             "masks.svg",
         }
@@ -59,11 +62,16 @@ def test_a_colour_clip_redraws_only_the_reports(run: Clone) -> None:
     assert set(run.repro()) == of("report") | {"index"}
 
 
+def test_other_noise_judges_the_masks_again_and_trains_nothing(run: Clone) -> None:
+    run.set(trust__noise="0.1")
+    assert set(run.repro()) == of("trust", "report")  # the index shows none of it
+
+
 def test_more_epochs_generate_nothing_again(run: Clone) -> None:
     run.set(train__epochs="3")
     ran = set(run.repro())
     assert not ran & of("generate")
-    assert ran >= of("train", "explain", "evaluate", "report")
+    assert ran >= of("train", "explain", "evaluate", "trust", "report")
 
 
 def test_an_override_runs_its_data_set_alone(run: Clone) -> None:
@@ -107,6 +115,25 @@ def test_fewer_data_sets_leave_no_trace_in_what_is_shown(run: Clone) -> None:
     assert "syn2" not in run.run("dvc", "dag", "--dot").stdout
 
 
+def test_the_page_beside_the_paper_is_made_when_it_is_asked_for(run: Clone) -> None:
+    page, numbers = (run.path / "reports" / f"paper.{kind}" for kind in ("html", "json"))
+    assert not page.exists()
+    run.set(tables="[paper]")
+    assert run.repro() == ["paper@paper"]
+    assert set(json.loads(numbers.read_text())["masks"]) == {"syn2", "syn4"}
+    run.set(peers="[syn4]")
+    assert run.repro() == ["peers@syn4", "paper@paper"]
+    assert set(json.loads(numbers.read_text())["peers"]) == {"syn4"}
+    assert run.repro() == []
+    run.set(datasets="[syn4]", evaluate__threshold="0.1")
+    assert set(run.repro()) >= {"evaluate@syn4", "paper@paper"}
+    assert set(json.loads(numbers.read_text())["masks"]) == {"syn4"}
+    assert "syn2.scores.json" not in page.read_text()
+    run.set(peers="[]")
+    assert run.repro() == ["paper@paper"]
+    assert json.loads(numbers.read_text())["peers"] == {}
+
+
 def test_fewer_seeds_leave_no_trace_in_what_is_shown(run: Clone) -> None:
     run.set(train__seeds="[2]")
     run.repro()
@@ -122,12 +149,21 @@ def test_fewer_seeds_leave_no_trace_in_what_is_shown(run: Clone) -> None:
 
 def test_what_dvc_shows(run: Clone) -> None:
     dag = run.run("dvc", "dag", "--dot").stdout
-    for edge in ("generate train", "train explain", "explain evaluate", "evaluate report"):
+    for edge in (
+        "generate train",
+        "train explain",
+        "explain evaluate",
+        "evaluate report",
+        "train trust",
+        "trust report",
+    ):
         first, second = edge.split()
         assert f'"{first}@syn4" -> "{second}@syn4"' in dag
     metrics = json.loads(run.run("dvc", "metrics", "show", "--json").stdout)
     shown = metrics[""]["data"][str(Path("reports", "syn4", "metrics.json"))]["data"]["syn4"]
     assert {"rma", "rra", "tpr", "fdr", "auc"} <= shown["consensus"].keys()
+    judged = metrics[""]["data"][str(Path("reports", "syn4", "trust.json"))]["data"]["syn4"]
+    assert {"sufficiency_auc", "noise_distance"} <= judged["consensus"].keys()
     run.set(train__lambda_sparse="0.5")
     assert "train.lambda_sparse" in run.run("dvc", "params", "diff").stdout
     run.repro()
@@ -137,6 +173,7 @@ def test_what_dvc_shows(run: Clone) -> None:
         page = (run.path / "plots" / "index.html").read_text()
         assert "Training loss (syn4)" in page
         assert "Importance by the consensus mask (syn2)" in page
+        assert "AUC with k features kept or removed (syn4)" in page
         assert page.count("masks.png") >= 2
 
 

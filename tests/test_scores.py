@@ -17,7 +17,8 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from tabnet.scores import importance, mask_scores, over_seeds, prediction_scores, ranking
+from tabnet.scores import importance, mask_scores, prediction_scores, ranking
+from tabnet.spread import over_seeds
 
 Mask = NDArray[np.float32]
 Bools = NDArray[np.bool_]

@@ -32,11 +32,12 @@ def stage(name: str, folder: Path) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which generate, train and explain have run."""
+    """A folder in which generate, train and explain have run; `trust` can."""
     folder = tmp_path_factory.mktemp("finished")
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     params["generate"] |= {"train_rows": 100, "test_rows": 60}
     params["train"] |= SMALL
+    params["trust"] |= {"rows": 40, "resamples": 1, "draws": 1}
     YAML().dump(params, folder / "params.yaml")
     for name in ("generate", "train", "explain"):
         done = stage(name, folder)
@@ -78,6 +79,10 @@ def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-7])
 
 
+def emptied(path: Path) -> None:
+    pq.write_table(pq.read_table(path).slice(0, 0), path)
+
+
 def foreign(path: Path) -> None:
     path.write_text("V01,V02\n1,2\n")
 
@@ -111,6 +116,12 @@ FAULTS: list[tuple[str, str, Callable[[Path], None], str]] = [
     ("explain", TEST, renamed, "must have one column 'V03'"),
     ("explain", TEST, column("V03", lambda v: v.astype(float)), "column 'V03' must be float"),
     ("explain", TEST, column("V03", holed), NAN),
+    ("trust", MODEL, truncated, SAFETENSORS),
+    ("trust", TRAIN, Path.unlink, MISSING),
+    ("trust", TRAIN, column("V03", holed), NAN),
+    ("trust", TEST, renamed, "must have one column 'V03'"),
+    ("trust", TEST, column("V03", holed), NAN),
+    ("trust", TEST, emptied, "must have rows to explain, however: it has none"),
 ]
 
 

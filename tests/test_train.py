@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from tabnet.model import TabNet, initialise
 from tabnet.params import Model, Train
-from tabnet.train import Schedule, batch_slices, fit, learning_rate, row_order
+from tabnet.schedule import Schedule, batch_slices, learning_rate, row_order
+from tabnet.train import fit
 
 
 def data(rows: int = 300) -> tuple[NDArray[np.float32], NDArray[np.str_]]:

@@ -14,11 +14,13 @@ from tabnet.weights import initial
 
 
 def warm() -> None:
-    """Train and explain a few rows: every entry point has one signature, which this compiles."""
+    """Train, validate and explain a few rows: this compiles every entry point for all its uses."""
     model, train = Model(n_steps=1, virtual_batch_size=2), Train(seeds=(1,), batch_size=4)
     start = initial(model, train.seeds, n_features=2, n_classes=2)
     x, y = np.eye(4, 2, dtype=np.float32), np.arange(4) % 2
-    KernelEngine(model, start, x, y, train=train).iterate(np.arange(4)[:, None], 0.01)
+    engine, rows = KernelEngine(model, start, x, y, train=train), np.arange(4)[:, None]
+    engine.iterate(rows, 0.01)
+    engine.validate(rows)
     explainer = KernelExplainer(model, start, n_features=2, threads=1)
     consensus(explainer(x, steps=True).aggregate, Threads(1))
 

@@ -1,18 +1,20 @@
 """The CPU's training engine: K seeds' iterations in compiled code, spread over threads."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tabnet import layout
 from tabnet.ghosts import ghost_batches
+from tabnet.kernel.explanation import TILE_ROWS
 from tabnet.kernel.iteration import BETA1, BETA2, Batch, State, Sums, iterate
 from tabnet.kernel.plan import pack, plan, size, views
 from tabnet.kernel.products import stride
-from tabnet.kernel.tape import tape
+from tabnet.kernel.tape import Tape, tape
 from tabnet.kernel.threads import Task, Threads, chosen, shares
+from tabnet.kernel.validation import validate_rows
 from tabnet.params import Model, Train
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -138,6 +140,28 @@ class KernelEngine:
             statistics=np.zeros((n_parts, size(self.statistics)), np.float32),
             losses=np.zeros((n_parts, 2)),
         )
+
+    def validate(self, rows: Indices) -> Losses:
+        """Each seed's mean cross entropy on `rows` (B x K, a column a seed): K.
+
+        With the running statistics, and without a change to anything.
+        """
+        losses = np.zeros(rows.shape[1])
+        now, given = self.now, (self.x, self.y, np.ascontiguousarray(rows))
+        weights = (self.plan._replace(training=False), now.parameters, now.statistics)
+        self.threads.run(
+            [
+                partial(validate_rows, *weights, *given, tape, losses, seeds)
+                for tape, seeds in zip(
+                    self._tiles, shares(len(losses), self.threads.count), strict=False
+                )
+            ]
+        )
+        return losses
+
+    @cached_property
+    def _tiles(self) -> list[Tape]:
+        return [tape(self.plan, TILE_ROWS) for _ in range(self.threads.count)]
 
     def weights(self) -> Arrays:
         """The networks' parameters and running statistics, by name, each with a leading K."""

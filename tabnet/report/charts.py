@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
 from tabnet.report import theme
 
+VALIDATION = "validation_loss"
+KINDS = ["rows trained on", "rows held out"]  # of the lines, where there are two
 # Of a feature's ground truth, so that colour alone does not carry it.
 SIGNS = {"relevant": " ●", "to some rows": " ◐", "irrelevant": "", "unknown": ""}
 
@@ -19,14 +23,16 @@ def seed_columns(table: pd.DataFrame, prefix: str = "seed_") -> list[str]:
 def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
     """Loss per epoch: the mean over seeds, the band between the lowest and the highest, each seed.
 
-    `history` has columns `epoch`, `seed`, `loss`; `log` draws a logarithmic y axis, as the R
-    package does.
+    `history` has columns `epoch`, `seed`, `loss` and, where seeds held rows out, `validation_loss`,
+    which is drawn as a dashed line of its own; `log` draws a logarithmic y axis, as the R package
+    does.
 
     >>> table = pd.DataFrame({"epoch": [1, 2], "seed": [7, 7], "loss": [1.0, 0.5]})
     >>> type(training(table)).__name__
     'LayerChart'
     """
-    data = history[["epoch", "seed", "loss"]].round(5)
+    validated = VALIDATION in history
+    data = history[["epoch", "seed", "loss", *([VALIDATION] if validated else [])]].round(5)
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
     scale = alt.Scale(type="log" if log else "linear", zero=False, nice=not log)
 
@@ -38,9 +44,9 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
     pick = alt.selection_point(
         name="epoch_at", fields=["epoch"], nearest=True, on="pointermove", empty=False
     )
-    bounds = base.transform_aggregate(
-        low="min(loss)", high="max(loss)", mean="mean(loss)", groupby=["epoch"]
-    )
+    means: dict[str, Any] = {"mean": "mean(loss)"}
+    means |= {"validation": f"mean({VALIDATION})"} if validated else {}
+    bounds = base.transform_aggregate(low="min(loss)", high="max(loss)", **means, groupby=["epoch"])
     seeds = base.mark_line(strokeWidth=0.7, opacity=0.45, color=theme.ACCENT, aria=False)
     band = bounds.mark_area(opacity=0.16, color=theme.ACCENT, aria=False)
     line = bounds.mark_line(strokeWidth=2, color=theme.ACCENT)
@@ -50,15 +56,35 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
         alt.Tooltip("low:Q", title="lowest", format=".4f"),
         alt.Tooltip("high:Q", title="highest", format=".4f"),
     ]
+    if validated:
+        tooltip.append(alt.Tooltip("validation:Q", title="mean validation loss", format=".4f"))
     point = bounds.mark_point(filled=True, size=50, color=theme.ACCENT, aria=False)
     seen = alt.when(pick).then(alt.value(1)).otherwise(alt.value(0))
     layers = [
         band.encode(x=x, y=y("low:Q"), y2="high:Q"),
         seeds.encode(x=x, y=y("loss:Q"), detail="seed:N"),
-        line.encode(x=x, y=y("mean:Q")),
-        point.encode(x=x, y=y("mean:Q"), opacity=seen, tooltip=tooltip).add_params(pick),
+        (_named(line, KINDS[0]) if validated else line).encode(x=x, y=y("mean:Q")),
     ]
+    if validated:
+        each = base.mark_line(strokeWidth=0.7, opacity=0.3, color=theme.SECOND, aria=False)
+        mean = bounds.mark_line(strokeWidth=2)
+        layers += [
+            each.encode(x=x, y=y(f"{VALIDATION}:Q"), detail="seed:N"),
+            _named(mean, KINDS[1]).encode(x=x, y=y("validation:Q")),
+        ]
+    layers.append(point.encode(x=x, y=y("mean:Q"), opacity=seen, tooltip=tooltip).add_params(pick))
     return alt.LayerChart(layer=layers).properties(height=220)
+
+
+def _named(line: alt.Chart, name: str) -> alt.Chart:
+    """The line with its colour and dashes, by its name in the legend."""
+    legend = alt.Legend(orient="top", title=None)
+    colours = alt.Scale(domain=KINDS, range=[theme.ACCENT, theme.SECOND])
+    dashes = alt.Scale(domain=KINDS, range=[[1, 0], [6, 3]])
+    return line.transform_calculate(kind=f"'{name}'").encode(
+        color=alt.Color("kind:N", scale=colours, legend=legend),
+        strokeDash=alt.StrokeDash("kind:N", scale=dashes, legend=legend),
+    )
 
 
 def _long(importance: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,9 @@ from typing import Any
 
 import pandas as pd
 
+from tabnet.report import judged
+from tabnet.report.judged import Trust
+
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
@@ -19,10 +22,14 @@ class Numbers:
     metrics: dict[str, Any] | None = None
     history: pd.DataFrame | None = None
     importance: pd.DataFrame | None = None
+    trust: Trust | None = None
+    curves: pd.DataFrame | None = None
 
 
 def read(folder: Path, *, features: Sequence[str]) -> Numbers:
-    """The numbers in a reports folder: metrics.json, history.csv, importance.csv.
+    """The numbers in a reports folder, as many as are there.
+
+    metrics.json, history.csv, importance.csv, trust.json and faithfulness.csv.
 
     Raises:
         OSError: a file cannot be read.
@@ -31,10 +38,13 @@ def read(folder: Path, *, features: Sequence[str]) -> Numbers:
     metrics, history, importance = (
         folder / name for name in ("metrics.json", "history.csv", "importance.csv")
     )
+    trust, curves = folder / "trust.json", folder / "faithfulness.csv"
     return Numbers(
         metrics=_metrics(metrics) if metrics.exists() else None,
         history=_history(history) if history.exists() else None,
         importance=_importance(importance, features) if importance.exists() else None,
+        trust=judged.trust(trust) if trust.exists() else None,
+        curves=judged.curves(curves) if curves.exists() else None,
     )
 
 
@@ -86,6 +96,7 @@ def _history(path: Path) -> pd.DataFrame:
         table = pd.read_csv(path)
     columns = ["epoch", "seed", "loss"]
     _require(path, table, columns)
+    columns += ["validation_loss"] if "validation_loss" in table else []
     with _named(path, "a table of numbers (CSV)"):
         return table.assign(**table[columns].apply(pd.to_numeric))
 

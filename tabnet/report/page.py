@@ -36,6 +36,17 @@ class Figure:
     table: dict[str, Table] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Figures side by side, a table, and notes, each with its title."""
+
+    sentences: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    notes: tuple[tuple[str, str], ...]
+
+
 def script_json(value: object) -> Markup:
     """JSON that cannot end the script element it lies in, nor be taken for a comment or entity.
 
@@ -136,12 +147,14 @@ def render(
     heat: Figure,
     strip: Figure,
     figures: Sequence[Figure],
+    without_truth: Section | None,
     facts: dict[str, Any],
     arrays: str,
     **texts: Any,
 ) -> str:
     """The page of one data set; `texts` fill the template."""
-    specs = {figure.name: compiled(figure) for figure in (heat, strip, *figures)}
+    further = without_truth.figures if without_truth else ()
+    specs = {figure.name: compiled(figure) for figure in (heat, strip, *further, *figures)}
     return (
         environment()
         .get_template("report.html.jinja")
@@ -154,6 +167,7 @@ def render(
             facts=script_json({**facts, "colours": _colours(), "scheme": theme.SCHEME}),
             specs=script_json(specs),
             figures=figures,
+            without_truth=without_truth,
             save=save_buttons,
             **texts,
         )

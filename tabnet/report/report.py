@@ -21,6 +21,7 @@ from tabnet.report import (
     scoreboard,
     sentences,
     store,
+    without_truth,
 )
 from tabnet.report.explanation import Explanation
 from tabnet.report.numbers import Numbers
@@ -127,10 +128,18 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
         heat=figures.heat(explanation, report.names),
         strip=figures.strip(report.names, order),
         figures=list(below),
+        without_truth=judged_section(report.numbers),
         provenance=provenance,
         facts={**known, "arrays": report.sections},
         arrays=report.arrays,
     )
+
+
+def judged_section(numbers: Numbers) -> page.Section | None:
+    """The section on what can be said without the truth, if that was measured."""
+    if numbers.trust is None or numbers.curves is None:
+        return None
+    return without_truth.section(numbers.trust, numbers.curves)
 
 
 def picture(report: Report) -> alt.LayerChart:

@@ -268,12 +268,35 @@ def training(history: pd.DataFrame) -> list[str]:
     if history.empty:
         return ["No epoch was trained."]
     first, last = history["epoch"].min(), history["epoch"].max()
-    begin, end = history[history["epoch"] == first], history[history["epoch"] == last]
+    begin, end = history[history["epoch"] == first], _ends(history)
+    where = f"epoch {last}" if (end["epoch"] == last).all() else "each seed's last epoch"
     said = [
         f"The mean loss of {count(len(end), 'seed')} goes from {begin['loss'].mean():.3f} (epoch"
-        f" {first}) to {end['loss'].mean():.3f} (epoch {last})."
+        f" {first}) to {end['loss'].mean():.3f} ({where})."
     ]
     if len(end) > 1:
         low, high = end["loss"].min(), end["loss"].max()
         said.append(f"At the end the seeds lie between {low:.3f} and {high:.3f}.")
+    if "validation_loss" in history:
+        said.append(_validation(history[history["seed"].isin(end["seed"])]))
     return said
+
+
+def _ends(history: pd.DataFrame) -> pd.DataFrame:
+    """Each seed's last row, without those that diverged; of all, if there is none else."""
+    ends = history.sort_values("epoch", kind="stable").groupby("seed").tail(1)
+    return ends if ends["loss"].isna().all() else ends[ends["loss"].notna()]
+
+
+def _validation(history: pd.DataFrame) -> str:
+    """How low the loss on the rows held out became, and when."""
+    known = history[history["validation_loss"].notna()]
+    if known.empty:
+        return "No loss of rows held out is known."
+    best = known.loc[known.groupby("seed")["validation_loss"].idxmin()]
+    first, last = best["epoch"].min(), best["epoch"].max()
+    when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
+    return (
+        f"On the rows that each seed held out it was lowest {when},"
+        f" {best['validation_loss'].mean():.3f} in the mean; those epochs' weights were kept."
+    )

@@ -148,6 +148,43 @@ def _numbers(
     limits = {"auc": 0.999, "log_loss": 0.05, "accuracy": 0.98, "brier": 0.015}
     metrics = {"consensus": scores, "seeds": spread, "agreement": 0.87, "bayes": limits}
     (reports / "metrics.json").write_text(json.dumps({"syn4": metrics}))
+    judged(reports, features=len(features))
+
+
+def judged(reports: Path, *, features: int) -> None:
+    """What the stage trust writes: a mask's curves rise as a root does, at random as a line."""
+    k = np.arange(features + 1)
+    share = k / max(features, 1)
+    powers = {"consensus": 0.2, "seeds": 0.4, "fixed": 0.6, "random": 1.0}
+    frames = []
+    for order, power in powers.items():
+        for side, rise in (("keep", share**power), ("remove", 1 - share**power)):
+            auc = 0.5 + 0.498 * rise
+            scores = {"k": k, "auc": auc, "log_loss": 3 - 2.9 * rise, "drop": 0.5 - 0.5 * rise}
+            frames.append(pd.DataFrame({"side": side, "order": order, **scores}))
+    pd.concat(frames).to_csv(reports / "faithfulness.csv", index=False)
+    orders = {
+        order: {"sufficiency_auc": 0.5 + 0.498 / (1 + power), "comprehensiveness_auc": 0.6}
+        for order, power in powers.items()
+    }
+    noise = {"noise_distance": 0.031, "noise_overlap": 0.982}
+    of_seeds = {**orders["seeds"], **noise, "agreement": 0.87}
+    trust = {
+        "rows": 200,
+        "consensus": {**orders["consensus"], **noise},
+        "seeds": {name: {"mean": value, "std": 0.01} for name, value in of_seeds.items()},
+        "fixed": orders["fixed"],
+        "random": orders["random"],
+        "bootstrap": {
+            "resamples": 3,
+            "distance": 0.214,
+            "distance_of_seeds": 0.292,
+            "distance_by_chance": None,
+            "interprestability": 1.0,
+            "interprestability_of_seeds": 0.911,
+        },
+    }
+    (reports / "trust.json").write_text(json.dumps({"syn4": trust}))
 
 
 def read(root: Path, name: str) -> npt.NDArray[np.float32]:

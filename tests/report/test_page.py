@@ -174,7 +174,10 @@ def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
         features=one.store.features,
     )
     every = [figures.heat(one.explanation, one.names), figures.strip(one.names, "V10"), *below]
-    assert len(every) == 10
+    judged = report.judged_section(one.numbers)
+    assert judged is not None
+    every += judged.figures
+    assert len(every) == 12
     for figure in every:
         assert figure.chart.to_dict(validate=True)["$schema"].endswith(".json")
 
@@ -373,6 +376,15 @@ def foreign(root: Path, case: str) -> None:
         ("history.csv a,b\n1,2\n", "history.csv: must have a column 'epoch', however: it has a, b"),
         ("history.csv", "history.csv: must be a table (CSV), however: No columns"),
         ("history.csv epoch,seed,loss\n1,1,x\n", "history.csv: must be a table of numbers"),
+        ("trust.json []", "trust.json: must name one data set, however: []"),
+        ("trust.json {", "trust.json: must be JSON, however: Expecting"),
+        ('trust.json {"a": {"rows": "5"}}', "trust.json: must have what the stage trust writes"),
+        ("faithfulness.csv", "faithfulness.csv: must be a table (CSV), however: No columns"),
+        ("faithfulness.csv side,order\nkeep,random\n", "must have a column 'k', however: it has"),
+        (
+            "faithfulness.csv side,order,k,auc,log_loss,drop\nkeep,random,1,0.5,1,0\n",
+            "faithfulness.csv: must have the same k for each of consensus, seeds, fixed, random",
+        ),
         ("importance.csv a\n1\n", "importance.csv: must have a column 'feature'"),
         ("importance.csv feature,relevant,consensus\na,1,1\n", "must have the features 'V01', 'V"),
         ("importance.csv feature,relevant,consensus\nV01,1,x\n", "must be a table of numbers"),

@@ -37,7 +37,7 @@ def test_every_figure_can_be_saved(opened: Opened) -> None:
     figures = opened.page.eval_on_selector_all(
         "[data-figure]", "all => all.map(one => one.dataset.figure)"
     )
-    assert len(figures) == 9
+    assert len(figures) == 11
     for figure in figures:
         svg = saved(opened, figure, "svg")
         assert ElementTree.fromstring(svg).tag.endswith("svg")

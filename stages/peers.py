@@ -1,0 +1,73 @@
+"""Measures other methods on a data set's rows, beside ours: scores, and how long they take.
+
+Wall times differ from run to run, and so do the bytes that this stage writes.
+"""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from stages import run
+from tabnet import files, peers, plain_json, scores, tables, truth, weights
+from tabnet.kernel.threads import chosen
+from tabnet.params import Params
+from tabnet.peers.measured import Measured, Rows
+
+LABEL, POSITIVE = "y", "yes"
+REPORTS = Path("reports")
+
+
+def main(params: Params, dataset: str) -> None:
+    """Writes reports/<dataset>/peers.json, and the same where the page that compares finds it."""
+    peers.check_installed()
+    # Imported only once the packages that it needs are known to be there.
+    from tabnet.peers.methods import measure
+
+    data = Path("data", dataset)
+    fitted = weights.load(data / "model.safetensors")
+    train, test = (_rows(data / f"{split}.parquet", fitted.features) for split in ("train", "test"))
+    relevant = truth.relevance(data / "relevance.parquet", fitted.features, split="test")
+    threshold = params.evaluate.threshold
+    methods = {}
+    for found in measure(fitted, train, test, model=params.model, settings=params.train):
+        methods[found.name] = _scored(found, test, relevant, threshold=threshold)
+        print(f"{found.name}: {found.train_seconds + found.explain_seconds:.1f} s", flush=True)
+    result = {
+        "methods": methods,
+        "rows": {"train": len(train.y), "test": len(test.y)},
+        "threads": chosen(params.train.threads, work=math.inf),
+    }
+    text = plain_json.text({dataset: result})
+    for path in (REPORTS / dataset / "peers.json", REPORTS / "paper" / f"{dataset}.peers.json"):
+        files.write_text(path, text)
+
+
+def _rows(path: Path, features: tuple[str, ...]) -> Rows:
+    table = tables.read(path, columns=pa.schema([*tables.schema(features), (LABEL, pa.string())]))
+    x = tables.matrix(table, features, source=path)
+    return Rows(x, table[LABEL].to_numpy() == POSITIVE)
+
+
+def _scored(
+    found: Measured, test: Rows, relevant: NDArray[np.bool_], *, threshold: float
+) -> dict[str, Any]:
+    scored = {
+        **scores.prediction_scores(found.probability, test.y),
+        **scores.mask_scores(found.mask, relevant, threshold=threshold),
+        # Of a dense mask every cell is selected: TPR is 1 and FDR says nothing of the method.
+        "selected": float((found.mask > threshold).mean()),
+    }
+    return {
+        "scores": scored,
+        "train_seconds": round(found.train_seconds, 2),
+        "explain_seconds": round(found.explain_seconds, 3),
+        "settings": found.settings,
+    }
+
+
+if __name__ == "__main__":
+    run(main)

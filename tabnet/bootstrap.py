@@ -1,0 +1,115 @@
+"""The bootstrap of the rows: the same seeds trained again, on rows drawn with replacement."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet import device
+from tabnet.explain import Explainer, consensus
+from tabnet.params import Model, Train
+from tabnet.stability import interprestability, mean_distance, variation
+from tabnet.train import fit
+
+Floats = NDArray[np.float32]
+BySeed = Mapping[int, Floats]  # each seed's aggregate masks, B x D
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows to train on (N x D) and their labels (N)."""
+
+    x: Floats
+    y: NDArray[np.generic]
+
+
+def resample(y: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.int64]:
+    """As many rows as there are labels, drawn with replacement, so that no class is missing."""
+    classes = len(np.unique(y))
+    while True:
+        rows = rng.integers(0, len(y), len(y))
+        if len(np.unique(y[rows])) == classes:
+            return rows
+
+
+def resampled_masks(
+    rows: Rows,
+    x: Floats,
+    *,
+    model: Model,
+    train: Train,
+    seeds: Sequence[int],
+    resamples: int,
+    rng: np.random.Generator,
+) -> Iterator[BySeed]:
+    """The masks of the rows `x` (B x D) by models that were trained on each of the resamples.
+
+    A seed that diverges on a resample is missing there; a resample on which all do is left out,
+    with a warning.
+    """
+    few = train.model_copy(update={"seeds": tuple(seeds)})
+    where = device.resolve(train.device)
+    for number in range(1, resamples + 1):
+        drawn = resample(rows.y, rng)
+        try:
+            fitted, _ = fit(rows.x[drawn], rows.y[drawn], model=model, train=few)
+        except ValueError as error:  # the rows themselves have been trained on: only divergence
+            logger.warning("resample %d is left out: %s", number, error)
+            continue
+        explained = Explainer(fitted, device=where, threads=train.threads).seed_masks(x)
+        yield dict(zip(fitted.seeds, explained.aggregate, strict=True))
+
+
+def summary(
+    resampled: Sequence[BySeed], whole: BySeed, *, seeds: Sequence[int]
+) -> dict[str, float]:
+    """What the bootstrap says, of the masks by resample and of those with all rows (`whole`).
+
+    Consensus masks here are those of `seeds` alone; distances are the total variation, mean over
+    rows, NaN where fewer than two resamples or groups of seeds are there.
+
+    - `distance`: between the consensus masks of two resamples; `distance_of_seeds`: between those
+      of one seed. Rows alone differ.
+    - `distance_to_all_rows`: from a resample's consensus to that of the same seeds on all rows.
+    - `distance_by_chance`: between the consensus masks of other, disjoint groups of as many seeds,
+      all trained on all rows: what differs where seeds alone do.
+    - `interprestability` of the resamples' consensus masks, `interprestability_of_seeds` the mean
+      over seeds of that of a seed's own masks, one model a resample.
+    """
+    common = [seed for seed in seeds if all(seed in one for one in resampled)]
+    middles = [_middle(list(one.values())) for one in resampled]
+    same = _middle([whole[seed] for seed in seeds])
+    chance = [_middle(group) for group in _groups(list(whole.values()), len(seeds))]
+    of_seeds = [[one[seed] for one in resampled] for seed in common]
+    return {
+        "resamples": len(resampled),
+        "distance": mean_distance(middles),
+        "distance_of_seeds": _mean([mean_distance(masks) for masks in of_seeds]),
+        "distance_to_all_rows": _mean([float(variation(one, same)) for one in middles]),
+        "distance_by_chance": mean_distance(chance),
+        "interprestability": interprestability(_importances(middles)),
+        "interprestability_of_seeds": _mean(
+            [interprestability(_importances(masks)) for masks in of_seeds]
+        ),
+    }
+
+
+def _middle(masks: Sequence[Floats]) -> Floats:
+    return consensus(np.stack(masks))
+
+
+def _groups(masks: Sequence[Floats], size: int) -> list[Sequence[Floats]]:
+    """Disjoint groups of `size`, as many as there are; none of fewer."""
+    return [masks[i : i + size] for i in range(0, len(masks) - size + 1, size)]
+
+
+def _importances(masks: Sequence[Floats]) -> NDArray[np.float64]:
+    return np.array([mask.mean(axis=0, dtype=np.float64) for mask in masks])
+
+
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")

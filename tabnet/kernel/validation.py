@@ -1,0 +1,54 @@
+"""Cross entropy of rows by networks as they are, in compiled code: inference, nothing changed."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet.kernel import layers
+from tabnet.kernel.compiled import entry_point, inlined
+from tabnet.kernel.explanation import TILE_ROWS
+from tabnet.kernel.iteration import cross_entropy
+from tabnet.kernel.network import forward
+from tabnet.kernel.plan import Plan
+from tabnet.kernel.tape import Tape, matrix
+
+Floats = NDArray[np.float32]
+Matrix = NDArray[np.float32]
+Indices = NDArray[np.int64]
+
+_ONE = np.float32(1)
+
+
+@entry_point
+def validate_rows(
+    plan: Plan,
+    parameters: Matrix,
+    statistics: Matrix,
+    x: Matrix,
+    y: Indices,
+    rows: Indices,
+    tape: Tape,
+    losses: NDArray[np.float64],
+    seeds: tuple[int, int],
+) -> None:
+    """Write the mean cross entropy of seeds[0] to seeds[1], each on its column of `rows` (B x K).
+
+    Shapes: parameters K x P, statistics K x T, x N x D, y N, losses K.
+    """
+    for k in range(seeds[0], seeds[1]):
+        losses[k] = 0.0
+        for start in range(0, len(rows), TILE_ROWS):
+            tile = rows[start : min(start + TILE_ROWS, len(rows)), k]
+            gather_tile(plan, x, tile, statistics[k], tape.tile)
+            forward(tape.tile, parameters[k], statistics[k], plan, tape, len(tile))
+            losses[k] += cross_entropy(tape.logits, y, tile, tape.work, _ONE)
+        losses[k] /= len(rows)
+
+
+@inlined
+def gather_tile(plan: Plan, x: Matrix, rows: Indices, statistics: Floats, tile: Matrix) -> None:
+    """The rows, feature by feature, normalised by the running statistics."""
+    at = matrix(statistics, plan.input_statistics, 2, plan.n_features)
+    for d in range(plan.n_features):
+        mean, scale = at[0, d], _ONE / np.sqrt(at[1, d] + layers.EPS)
+        for v in range(len(rows)):
+            tile[d, v] = (x[rows[v], d] - mean) * scale

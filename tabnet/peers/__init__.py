@@ -1,0 +1,18 @@
+"""Other ways to learn which features matter, measured on the same rows and with the same scores.
+
+Their packages are the optional dependency `peers`; nothing outside this folder needs them.
+"""
+
+from importlib.util import find_spec
+
+PACKAGES = ("captum", "lightgbm", "pytorch_tabnet")
+
+
+def check_installed() -> None:
+    """Raises ValueError, in one line that says what to do, if a package is missing."""
+    for package in PACKAGES:
+        if find_spec(package) is None:
+            raise ValueError(
+                f"peers must find the package {package}, however: it is not installed;"
+                " `make peers` installs it"
+            )

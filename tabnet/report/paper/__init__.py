@@ -1,0 +1,1 @@
+"""The page that sets this project's scores beside published ones and beside other methods."""

@@ -1,0 +1,141 @@
+"""Sentences of the page, each computed from its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tabnet.report.paper import published
+from tabnet.report.paper.charts import METHODS
+from tabnet.report.paper.truth_free import USELESS
+from tabnet.report.sentences import count, listed
+
+
+def headline(target: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What is to be reached on the paper's data sets, and on how many of them it is."""
+    if not target["datasets"]:
+        return []
+    of = f"of {target['datasets']}"
+    found = [
+        ("above every row of the paper", f"{target['above_every_row']} {of}"),
+        ("nearer to the limit than any", f"{target['nearer_the_limit']} {of}"),
+    ]
+    if target["largest_below_limit"] is not None:
+        found.append(("below the limit, at most", f"{target['largest_below_limit']:.3f}"))
+    return found
+
+
+def prediction(predicted: Mapping[str, Any]) -> list[str]:
+    """What the AUC on the paper's data sets say."""
+    if not predicted:
+        names = listed(list(published.DATASETS))
+        return [f"None of the paper's data sets ({names}) is among those that were run."]
+    named = published.DATASETS.items()
+    above = [text for name, text in named if _is(predicted, name, reached=True)]
+    others = [text for name, text in named if _is(predicted, name, reached=False)]
+    found = []
+    if above:
+        found.append(
+            f"The AUC of the consensus is above every row of the paper on {listed(above)}."
+        )
+    if others:
+        found.append(f"A row of the paper is as high or higher on {listed(others)}.")
+    return [
+        *found,
+        "The consensus predicts by the mean probability of all seeds. The limit is the AUC of the"
+        " true probability, which no model can pass but by chance: over two million rows, and over"
+        " the very rows that are scored here. They are other rows than the paper's; the AUC of"
+        " 10,000 rows has a standard error of 0.003 to 0.005, so that the distance to the limit on"
+        " the same rows says more than the AUC.",
+    ]
+
+
+def _is(predicted: Mapping[str, Any], name: str, *, reached: bool) -> bool:
+    return name in predicted and predicted[name]["above_every_row"] is reached
+
+
+def masks(found: Mapping[str, Any]) -> list[str]:
+    """Whether the consensus is better than the seeds that it is made of."""
+    exceptions = [
+        f"{name} ({one['n_seeds'] - one['seeds_of_less_rma']} of {one['n_seeds']})"
+        for name, one in found.items()
+        if one["seeds_of_less_rma"] < one["n_seeds"]
+    ]
+    claim = "The consensus has more of its mass on relevant features than each of its seeds"
+    if not exceptions:
+        return [f"{claim}, on every data set."]
+    return [
+        f"{claim}, except (in brackets: seeds that have as much or more) on {listed(exceptions)}."
+    ]
+
+
+def peers(found: Mapping[str, Any]) -> list[str]:
+    """Which method's masks are best on how many data sets, and what the numbers are of."""
+    if not found:
+        return ["Other methods were not measured: the list of data sets in `peers` is empty."]
+    first: dict[str, int] = {}
+    for one in found.values():
+        known = {
+            name: method["scores"]["rma"]
+            for name, method in one["methods"].items()
+            if name in METHODS and method["scores"]["rma"] is not None
+        }
+        if known:
+            best = max(known, key=lambda name: known[name])
+            first[best] = first.get(best, 0) + 1
+    ranked = [f"{METHODS[name].name} on {first[name]}" for name in METHODS if name in first]
+    threads = max(one["threads"] for one in found.values())
+    return [
+        f"Most mask mass on relevant features, of {len(found)}: {listed(ranked)}.",
+        "All are scored on the same rows in the same way; an attribution becomes a mask by its"
+        " absolute value, divided by its row's sum. Attributions are dense: nearly every cell is"
+        " above the threshold, so that their TPR is 1 and their false discoveries are the share of"
+        " irrelevant features, whatever they are worth. Compare them by mass, rank and average"
+        f" precision. Seconds are wall times on {count(threads, 'thread')}.",
+    ]
+
+
+def truth_free(found: Mapping[str, Any] | None) -> list[str]:
+    """Which measures order masks as the truth does, and which do not."""
+    if found is None:
+        return ["No measure that needs no truth was found beside the scores of these data sets."]
+    texts = [
+        "Where the truth is unknown, only such measures can tell which mask to believe. Here it is"
+        " known, and each can be held against it: the rank correlation (Spearman) with the true"
+        " scores, 1 where a measure orders masks exactly as the truth does, 0 where it knows"
+        " nothing of it. Names that begin with less are of measures of which less is better."
+    ]
+    lowest = {name: _range(row)[0] for name, row in found["within"].items()}
+    best = max(lowest, key=lambda name: lowest[name])
+    low, high = _range(found["within"][best])
+    texts.append(
+        f"Over the seeds of a data set, {_words(best)} follows the truth best: {low:.2f} to"
+        f" {high:.2f}, by true score, in the mean of the data sets."
+    )
+    failing = [
+        f"{name} ({_range(table[best])[0]:.2f})"
+        for name, table in found["by_dataset"].items()
+        if _range(table[best])[0] < USELESS
+    ]
+    if failing:
+        texts.append(f"There are data sets on which it does not: {listed(failing)}.")
+    useless = [_words(name) for name, row in found["within"].items() if _range(row)[1] < USELESS]
+    if useless:
+        texts.append(
+            f"Below {USELESS} with every true score, and not to be believed: {listed(useless)}."
+        )
+    points = count(found["datasets"], "data set")
+    texts.append(
+        f"Over data sets there are few points, {points}: only correlations near 1 say much."
+    )
+    return texts
+
+
+def _range(row: Mapping[str, float | None]) -> tuple[float, float]:
+    """The lowest and the highest of a measure's correlations; an undefined one counts as 0."""
+    values = [value or 0.0 for value in row.values()]
+    return min(values), max(values)
+
+
+def _words(measure: str) -> str:
+    return measure.replace("_", " ")

@@ -1,0 +1,144 @@
+"""The page that says how many seeds are enough: curves over their number, and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+from markupsafe import Markup
+
+from tabnet.report import page, theme
+from tabnet.report.index import drawn, inline
+from tabnet.report.paper.tables import Cell, Table, number
+from tabnet.report.provenance import Blocks
+
+FIGURES = {"rma": "mass on relevant", "fdr": "false discoveries", "auc": "AUC"}
+SCORES = {
+    "rma": "mass on relevant",
+    "rra": "top relevant",
+    "tpr": "relevant found",
+    "fdr": "false discoveries",
+    "mask_average_precision": "average precision",
+    "auc": "AUC",
+}
+NEAR = 0.005  # of the score of all seeds: fewer seeds that come as near are enough
+
+
+def html(dataset: str, curve: pd.DataFrame, found: Mapping[str, Any], *, provenance: Blocks) -> str:
+    """The page as one HTML file; `curve` and `found` are what stage `seed_counts` measures."""
+    figures = [
+        (
+            title,
+            inline(drawn(line(curve, score), f"{title} over the number of seeds"), prefix=score),
+        )
+        for score, title in FIGURES.items()
+    ]
+    return (
+        page.environment()
+        .get_template("seed_counts.html.jinja")
+        .render(
+            style=Markup(page.asset("style.css")),
+            dataset=dataset,
+            rows=found["rows"],
+            sentences=sentences(curve, found),
+            figures=figures,
+            counts=counts(curve, found["seconds"]),
+            ways=ways(found["combinations"]),
+            provenance=provenance,
+        )
+    )
+
+
+def line(curve: pd.DataFrame, score: str) -> alt.LayerChart:
+    """A score over the number of seeds: its mean over subsets, within one standard deviation."""
+    mean, std = curve[score], curve[f"{score}_std"].fillna(0)
+    data = pd.DataFrame(
+        {"n": curve["n"], "mean": mean, "low": mean - std, "high": mean + std}
+    ).round(5)
+    x = alt.X("n:Q", title="seeds", axis=alt.Axis(tickMinStep=1, format="d", tickCount=6))
+
+    def y(field: str) -> alt.Y:
+        scale = alt.Scale(zero=False, nice=True)
+        return alt.Y(field, title=None, scale=scale, axis=alt.Axis(grid=True, tickCount=5))
+
+    base = alt.Chart(data)
+    band = base.mark_area(opacity=0.18, color=theme.ACCENT, aria=False)
+    layers = [
+        band.encode(x=x, y=y("low:Q"), y2="high:Q"),
+        base.mark_line(strokeWidth=2, color=theme.ACCENT).encode(x=x, y=y("mean:Q")),
+    ]
+    return alt.LayerChart(layer=layers).properties(width=250, height=170)
+
+
+def enough(curve: pd.DataFrame) -> int:
+    """The fewest seeds from which on mass, false discoveries and AUC stay within 0.005 of all's."""
+    scores = curve[list(FIGURES)]
+    near = ((scores - scores.iloc[-1]).abs() <= NEAR).all(axis=1)
+    far = curve["n"][~near]
+    return int(far.iloc[-1]) + 1 if len(far) else int(curve["n"].iloc[0])
+
+
+def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
+    """What the figures show, in words."""
+    total, n = int(curve["n"].iloc[-1]), enough(curve)
+    of = found["combinations"]
+    scores = {way: by[str(total)]["rma"] - by[str(total)]["fdr"] for way, by in of.items()}
+    best = max(scores, key=lambda way: scores[way])
+    where = (
+        f"From {n} seeds on, the scores stay within {NEAR} of those of all {total}."
+        if n < total
+        else f"No number below {total} comes within {NEAR} of it: more seeds may help still."
+    )
+    return [
+        where,
+        "An odd number has a middle seed; an even one averages two, and a cell that either of them"
+        " selects is selected: hence the steps.",
+        f"Of the ways to combine all {total} seeds, the {best.replace('_', ' ')} has the most mass"
+        " on relevant features after its false discoveries.",
+    ]
+
+
+def counts(curve: pd.DataFrame, seconds: Mapping[str, float]) -> Table:
+    """The scores of some numbers of seeds, and how long training them takes."""
+    by_count = {row["n"]: row for row in curve.to_dict("records")}
+    rows = []
+    for n, time in seconds.items():
+        scores = by_count[int(n)]
+        cells = [Cell(_spread(scores[score], scores[f"{score}_std"])) for score in SCORES]
+        rows.append((n, [*cells, Cell(number(time, 1))]))
+    return Table("Seeds", [*SCORES.values(), "seconds to train"], rows)
+
+
+def _spread(mean: float, std: float) -> str:
+    return number(mean) if pd.isna(std) else f"{mean:.3f} ± {std:.3f}"
+
+
+def ways(found: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[Table]:
+    """The scores of each way to combine masks, a table for each number of seeds."""
+    numbers = list(dict.fromkeys(n for of in found.values() for n in of))
+    tables = []
+    for n in reversed(numbers):
+        measured = {way: of[n] for way, of in found.items() if n in of}
+        best = {score: _best([of[score] for of in measured.values()], score) for score in SCORES}
+        rows = [
+            (
+                way.replace("_", " "),
+                [Cell(number(of[s]), _rounded(of[s]) == best[s]) for s in SCORES],
+            )
+            for way, of in measured.items()
+        ]
+        tables.append(Table(f"{n} seeds" if n != "1" else "1 seed", list(SCORES.values()), rows))
+    return tables
+
+
+def _best(values: list[float | None], score: str) -> float | None:
+    known = [round(value, 3) for value in values if value is not None]
+    if not known or score == "auc":  # the predictions are the same for all but averaged parameters
+        return None
+    return min(known) if score == "fdr" else max(known)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 3)

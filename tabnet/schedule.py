@@ -1,0 +1,56 @@
+"""What an epoch consists of: its batches, each seed's order of the rows, the learning rate."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Schedule = Literal["one_cycle", "cosine", "constant"]
+
+
+def batch_slices(rows: int, batch_size: int) -> list[slice]:
+    """The batches of an epoch, the last smaller one included, none of a single row.
+
+    One row has no variance to normalise by: one left over joins the batch before it.
+
+    >>> batch_slices(5, 2)
+    [slice(0, 2, None), slice(2, 5, None)]
+    """
+    stops = [*range(batch_size, rows, batch_size), rows]
+    if len(stops) > 1 and stops[-1] - stops[-2] == 1:
+        del stops[-2]
+    return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+
+
+def row_order(seeds: Sequence[int], epoch: int, rows: int) -> NDArray[np.int64]:
+    """The order in which each seed sees the rows in an epoch: N x K, a permutation a column.
+
+    A stream of its own for every seed and epoch: a run that is resumed needs no generator's state.
+    """
+    streams = [np.random.SeedSequence(seed, spawn_key=(1, epoch)) for seed in seeds]
+    return np.stack([np.random.default_rng(s).permutation(rows) for s in streams], 1)
+
+
+def learning_rate(schedule: Schedule, fraction: float) -> float:
+    """The learning rate at `fraction` of the run (0 to 1), in units of the highest.
+
+    `one_cycle` rises by half a cosine from 1/25 to 1 in the first 30 %, then falls to 4e-6 (Smith
+    and Topin 2017, "Super-convergence", with torch's defaults); `cosine` falls from 1 to 0.
+
+    >>> [round(learning_rate("one_cycle", f), 4) for f in (0, 0.3, 1)]
+    [0.04, 1.0, 0.0]
+    """
+    if schedule == "constant":
+        return 1.0
+    if schedule == "cosine":
+        return _cosine(1.0, 0.0, fraction)
+    start, end, warm_up = 1 / 25, 1 / 25 / 1e4, 0.3
+    if fraction < warm_up:
+        return _cosine(start, 1.0, fraction / warm_up)
+    return _cosine(1.0, end, (fraction - warm_up) / (1 - warm_up))
+
+
+def _cosine(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * (1 + math.cos(math.pi * fraction)) / 2

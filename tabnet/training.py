@@ -1,0 +1,86 @@
+"""A training under way: all that it consists of between two epochs, and the next epoch."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet.history import fates
+from tabnet.params import Train
+from tabnet.schedule import batch_slices, learning_rate, row_order
+from tabnet.survivors import Arrays, Losses, Survivors
+from tabnet.validation import Best, Parts
+
+WARM_STARTS = "warm_starts"
+
+
+class Training:
+    """The seeds that train, the epochs' losses so far and, with validation, the best weights.
+
+    An epoch's losses are K x 2 (cross entropy, mask entropy), K x 3 with validation, NaN from the
+    epoch on in which a seed diverged and after the one in which it stopped. `warm_starts` are the
+    epochs after which finished runs were gone on from.
+    """
+
+    def __init__(self, survivors: Survivors, parts: Parts, train: Train) -> None:
+        self.survivors, self.parts, self.train = survivors, parts, train
+        self.history: list[Losses] = []
+        self.best = Best(len(train.seeds))
+        self.warm_starts: list[int] = []
+
+    @property
+    def over(self) -> bool:
+        """Whether there is no epoch, or no seed, left to train."""
+        return len(self.history) == self.train.epochs or not self.survivors.kept
+
+    def epoch(self) -> Losses:
+        """Train one epoch and validate; the losses, each a mean over rows."""
+        epoch, rows = len(self.history), len(self.parts.training)
+        batches = batch_slices(rows, self.train.batch_size)
+        last = max(1, self.train.epochs * len(batches) - 1)
+        order = np.take_along_axis(
+            self.parts.training, row_order(self.train.seeds, epoch, rows), axis=0
+        )
+        losses = np.zeros((len(self.train.seeds), 2))
+        for i, batch in enumerate(batches):
+            fraction = (epoch * len(batches) + i) / last
+            rate = self.train.learning_rate * learning_rate(self.train.schedule, fraction)
+            found = self.survivors.iterate(order[batch], rate, epoch=epoch + 1, batch=i + 1)
+            losses += found * (batch.stop - batch.start)
+        self.survivors.check_weights(losses, epoch=epoch + 1)
+        losses /= rows
+        if len(self.parts.validation):
+            losses = self._validated(losses, epoch + 1)
+        self.history.append(losses)
+        return losses
+
+    def _validated(self, losses: Losses, epoch: int) -> Losses:
+        """The losses with those of validation; what is better is kept, what is worse may stop."""
+        losses = self.survivors.validate(self.parts.validation, losses, epoch=epoch)
+        better = self.best.update(losses[:, 2], epoch)
+        if better.any():
+            self.best.keep(self.survivors.engine.weights(), self.survivors.kept, better)
+        self.survivors.stop(epoch - self.best.epochs >= self.train.patience)
+        return losses
+
+    def state(self) -> Arrays:
+        """All that the next epoch depends on besides the history."""
+        warm_starts = np.array(self.warm_starts, np.float32)
+        return self.survivors.state() | self.best.state() | {WARM_STARTS: warm_starts}
+
+    def restore(self, state: Mapping[str, NDArray[np.float32]], history: Sequence[Losses]) -> None:
+        """Go on from a `state` after the epochs of `history`."""
+        self.history = list(history)
+        self.warm_starts = [int(epochs) for epochs in state[WARM_STARTS]]
+        found = fates(history, self.train.patience)
+        self.survivors.restore(state, diverged=found.diverged, stopped=found.stopped)
+        if len(self.parts.validation):
+            self.best.restore(state, history)
+
+    def result(self) -> tuple[tuple[int, ...], Arrays]:
+        """The seeds that have not diverged and their weights: with validation, the best ones."""
+        if not len(self.parts.validation):
+            return self.survivors.seeds, self.survivors.engine.weights()
+        good = ~fates(self.history, self.train.patience).diverged
+        seeds = tuple(seed for seed, is_good in zip(self.train.seeds, good, strict=True) if is_good)
+        return seeds, {name: array[good] for name, array in self.best.weights.items()}

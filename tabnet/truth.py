@@ -1,0 +1,39 @@
+"""The truth about each row, read from `relevance.parquet`: what matters, and its P(yes)."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tabnet import tables
+
+PROBABILITY = "probability"
+
+
+def relevance(path: Path, features: Sequence[str], *, split: str) -> NDArray[np.bool_]:
+    """Which features truly matter to the rows of a split, B x D.
+
+    Raises OSError or ValueError, as `tables.read` does.
+    """
+    table = _read(path, tables.schema(features, dtype=pa.bool_()), split)
+    return np.stack([table[name].to_numpy() for name in features], axis=1)
+
+
+def probability(path: Path, *, split: str) -> NDArray[np.float64]:
+    """The true probability of `yes` of the rows of a split, B.
+
+    Raises OSError or ValueError, as `tables.read` does, or where one is not from 0 to 1.
+    """
+    found = _read(path, pa.schema([(PROBABILITY, pa.float64())]), split)[PROBABILITY].to_numpy()
+    outside = ~((found >= 0) & (found <= 1))  # NaN too
+    if outside.any():
+        raise ValueError(f"{path}: {PROBABILITY} must be from 0 to 1, however: {found[outside][0]}")
+    return np.asarray(found)
+
+
+def _read(path: Path, columns: pa.Schema, split: str) -> pa.Table:
+    table = tables.read(path, columns=pa.schema([("split", pa.string()), *columns]))
+    return table.filter(pc.equal(table["split"], split))

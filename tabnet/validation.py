@@ -1,0 +1,81 @@
+"""Validation: which rows each seed holds out, and the best weights that they have chosen so far."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet.survivors import Arrays, Losses
+
+Indices = NDArray[np.int64]
+PREFIX = "best."  # of the best weights' names in a checkpoint
+
+
+class Parts(NamedTuple):
+    """The rows that each seed trains on and those that it holds out, a column a seed."""
+
+    training: Indices  # N x K
+    validation: Indices  # M x K
+
+
+def split(seeds: Sequence[int], rows: int, share: float) -> Parts:
+    """Each seed's own random part of `rows` rows to validate on, `share` of them, and the rest.
+
+    A seed's part depends on nothing but the seed and the number of rows; over all seeds, every row
+    is trained on.
+
+    Raises ValueError unless there are 1 row to validate on and 2 to train on; or share is 0.
+
+    >>> [part.shape for part in split((1, 2, 3), 10, 0.2)]
+    [(8, 3), (2, 3)]
+    """
+    held_out = round(share * rows)
+    if share and not 1 <= held_out <= rows - 2:
+        raise ValueError(
+            f"train.validation_share must leave at least 2 of {rows} rows to train on and 1 to "
+            f"validate on, however: {share} leaves {rows - held_out} and {held_out}"
+        )
+    if not held_out:
+        everything = np.broadcast_to(np.arange(rows)[:, None], (rows, len(seeds)))
+        return Parts(everything, everything[:0])
+    streams = [np.random.SeedSequence(seed, spawn_key=(2,)) for seed in seeds]
+    order = np.stack([np.random.default_rng(s).permutation(rows) for s in streams], 1)
+    return Parts(np.sort(order[held_out:], 0), np.sort(order[:held_out], 0))
+
+
+class Best:
+    """Each seed's lowest validation loss so far: the loss, its epoch (from 1), and the weights."""
+
+    def __init__(self, n_seeds: int) -> None:
+        self.losses = np.full(n_seeds, np.inf)
+        self.epochs = np.zeros(n_seeds, np.int64)
+        self.weights: Arrays = {}
+
+    def update(self, losses: Losses, epoch: int) -> NDArray[np.bool_]:
+        """Take note of an epoch's losses (K, NaN for a seed that is gone); which are better."""
+        better = np.asarray(losses < self.losses)
+        self.losses[better], self.epochs[better] = losses[better], epoch
+        return better
+
+    def keep(self, weights: Arrays, kept: Sequence[int], better: NDArray[np.bool_]) -> None:
+        """Keep the weights of those that are better, of an engine that holds the seeds `kept`."""
+        chosen = better[list(kept)]
+        for name, array in weights.items():
+            if name not in self.weights:
+                self.weights[name] = np.zeros((len(better), *array.shape[1:]), np.float32)
+            self.weights[name][better] = array[chosen]
+
+    def state(self) -> Arrays:
+        """The weights, by the names that they have in a checkpoint."""
+        return {f"{PREFIX}{name}": array for name, array in self.weights.items()}
+
+    def restore(self, state: Mapping[str, NDArray[np.float32]], history: Sequence[Losses]) -> None:
+        """Go on from a `state` after the epochs of `history` (K x 3 each)."""
+        for epoch, losses in enumerate(history, start=1):
+            self.update(losses[:, 2], epoch)
+        self.weights = {
+            name.removeprefix(PREFIX): array.copy()
+            for name, array in state.items()
+            if name.startswith(PREFIX)
+        }

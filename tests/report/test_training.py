@@ -1,0 +1,73 @@
+"""The figure of the training's losses, with and without rows that were held out."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser
+
+from tabnet.report import charts, numbers, sentences
+from tests.report.browser import Opened
+from tests.report.example import write
+from tests.report.test_page import render
+
+# Seed 1 stops after epoch 2, seed 2 trains on, seed 3 diverges in epoch 2.
+HISTORY = pd.DataFrame(
+    {
+        "epoch": [1, 1, 1, 2, 2, 2, 3],
+        "seed": [1, 2, 3, 1, 2, 3, 2],
+        "loss": [1.0, 0.8, 0.9, 0.6, 0.4, None, 0.2],
+        "sparsity": [0.5] * 7,
+        "validation_loss": [0.7, 0.9, 1.1, 0.8, 0.6, None, 0.5],
+    }
+)
+PLAIN = HISTORY.drop(columns="validation_loss")
+
+
+def test_the_sentences_take_each_seed_at_its_own_end() -> None:
+    assert sentences.training(HISTORY) == [
+        "The mean loss of 2 seeds goes from 0.900 (epoch 1) to 0.400 (each seed's last epoch).",
+        "At the end the seeds lie between 0.200 and 0.600.",
+        "On the rows that each seed held out it was lowest in epochs 1 to 3, 0.600 in the mean; "
+        "those epochs' weights were kept.",
+    ]
+    together = PLAIN[PLAIN["seed"] == 2]
+    assert sentences.training(together) == [
+        "The mean loss of 1 seed goes from 0.800 (epoch 1) to 0.200 (epoch 3)."
+    ]
+
+
+def test_a_history_without_any_loss_still_has_its_sentences() -> None:
+    nothing = HISTORY.assign(loss=float("nan"), validation_loss=float("nan"))
+    assert sentences.training(nothing)[-1] == "No loss of rows held out is known."
+
+
+def test_the_second_line_is_there_only_with_a_second_loss() -> None:
+    with_it, without = charts.training(HISTORY).to_dict(), charts.training(PLAIN).to_dict()
+    assert len(with_it["layer"]) == len(without["layer"]) + 2
+    assert "validation" in str(with_it)
+    assert "validation" not in str(without)
+    assert "legend" not in str(without["layer"])
+
+
+def test_a_loss_of_validation_that_is_no_number_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text("epoch,seed,loss,validation_loss\n1,1,0.5,much\n")
+    with pytest.raises(ValueError, match=r"history.csv: must be a table of numbers \(CSV\), how"):
+        numbers.read(tmp_path, features=["a"])
+
+
+@pytest.mark.slow
+def test_the_report_draws_both_lines(browser: Browser, tmp_path: Path) -> None:
+    root = write(tmp_path, rows=50)
+    file = root / "reports/syn4/history.csv"
+    history = pd.read_csv(file)
+    history.assign(validation_loss=2 * history["loss"]).to_csv(file, index=False)
+    (root / "report.html").write_text(render(root), "utf-8")
+    page = Opened(browser, (root / "report.html").as_uri())
+    legend = page.page.text_content("#training svg") or ""
+    assert "rows trained on" in legend
+    assert "rows held out" in legend
+    dashed = page.page.locator("#training svg path[stroke-dasharray='6,3']")
+    assert dashed.count() >= 1
+    assert page.said == []
+    page.close()

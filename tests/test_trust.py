@@ -1,0 +1,207 @@
+"""The measures together, on trained models: what they must be whatever the training gave."""
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tabnet import bootstrap, trust
+from tabnet.bootstrap import Rows, resample, summary
+from tabnet.ensemble import Ensemble
+from tabnet.explain import consensus, explain
+from tabnet.masks import normalise
+from tabnet.orders import Sample
+from tabnet.params import Model, Train, Trust
+from tabnet.stability import mean_distance, variation
+from tabnet.train import fit
+from tabnet.trust import Measures, Settings, measure
+from tabnet.weights import Fitted
+
+Floats = NDArray[np.float32]
+SETTINGS = Settings(
+    Model(virtual_batch_size=64),
+    Train(seeds=(1, 2, 3, 4), epochs=20, batch_size=64),
+    Trust(rows=200, resamples=2, resample_seeds=2),
+)
+X = np.random.default_rng(0).standard_normal((600, 5)).astype(np.float32)
+Y = np.where(X[:, 1] > 0, "yes", "no")
+SAMPLE = Sample(X[:200], Y[:200] == "yes", np.ones(200, bool))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Fitted:
+    return fit(X, Y, model=SETTINGS.model, train=SETTINGS.train)[0]
+
+
+@pytest.fixture(scope="module")
+def measured(fitted: Fitted) -> Measures:
+    return measure(fitted, SAMPLE, Rows(X, Y), SETTINGS, positive="yes")
+
+
+def again(fitted: Fitted, sample: Sample = SAMPLE, **changes: object) -> Measures:
+    changed = replace(SETTINGS, trust=SETTINGS.trust.model_copy(update=changes))
+    return measure(fitted, sample, Rows(X, Y), changed, positive="yes")
+
+
+def test_one_feature_decides_and_the_masks_know_it(measured: Measures) -> None:
+    curve = measured.curves.set_index(["side", "order", "k"])["auc"]
+    assert curve["keep", "consensus", 1] > 0.97
+    assert curve["remove", "consensus", 1] < 0.6
+    # AUC is 1 with the feature and 1/2 without: areas of 0.95 and 0.55; at random it is among the
+    # first k of 5 with probability k / 5, an area of 0.75.
+    gains = [
+        measured.consensus[f"{s}_auc_over_random"] for s in ("sufficiency", "comprehensiveness")
+    ]
+    assert gains == pytest.approx([0.2, -0.2], abs=0.04)
+
+
+def test_all_orders_begin_and_end_alike(measured: Measures) -> None:
+    together = measured.curves[measured.curves["order"] != "seeds"].drop(columns="order")
+    for side, k in (("keep", 0), ("keep", 5), ("remove", 0), ("remove", 5)):
+        ends = together[(together["side"] == side) & (together["k"] == k)]
+        assert len(ends.drop_duplicates()) == 1
+
+
+def test_the_same_seed_gives_the_same_numbers(fitted: Fitted, measured: Measures) -> None:
+    same, other = again(fitted), again(fitted, seed=2)
+    assert same.summary() == measured.summary()
+    assert same.curves.equals(measured.curves)
+    assert other.consensus != measured.consensus
+
+
+def test_measures_do_not_share_random_numbers(fitted: Fitted, measured: Measures) -> None:
+    fewer = again(fitted, resamples=0, noise=0.0)
+    assert fewer.curves.equals(measured.curves)
+    for scores in (fewer.consensus, *fewer.by_seed.values()):
+        assert (scores["noise_distance"], scores["noise_overlap"]) == (0, 1)
+    assert fewer.bootstrap["resamples"] == 0
+    assert np.isnan(fewer.bootstrap["distance"])
+
+
+def test_a_seed_is_judged_by_its_own_model(fitted: Fitted, measured: Measures) -> None:
+    """The judge of a lone seed's consensus is that seed: the same scores, the same random draws."""
+    for seed in fitted.seeds:
+        alone = again(fitted.only(seed), resamples=0)
+        of_seed = dict(measured.by_seed[seed])
+        assert of_seed.pop("agreement") < 1
+        for name, value in alone.consensus.items():
+            # What the fixed order is depends on whose importance it follows.
+            if not name.endswith("fixed"):
+                assert value == pytest.approx(of_seed[name], abs=1e-5), name
+        assert alone.by_seed[seed]["agreement"] == pytest.approx(1)
+
+
+def test_equal_seeds_agree(fitted: Fitted) -> None:
+    one = fitted.only(1)
+    twins = replace(
+        one, seeds=(1, 2), weights={n: np.repeat(w, 2, axis=0) for n, w in one.weights.items()}
+    )
+    found = again(twins, resamples=0)
+    assert [scores["agreement"] for scores in found.by_seed.values()] == pytest.approx([1, 1])
+    # The mean of two equal probabilities is that probability.
+    assert found.by_seed[1] == pytest.approx(found.by_seed[2])
+    assert found.consensus["sufficiency_auc"] == found.by_seed[1]["sufficiency_auc"]
+
+
+def test_agreement_is_that_of_the_explanation(fitted: Fitted, measured: Measures) -> None:
+    of_seeds = [scores["agreement"] for scores in measured.by_seed.values()]
+    explained = explain(fitted, SAMPLE.x).agreement.mean()
+    assert np.mean(of_seeds) == pytest.approx(explained, abs=1e-6)
+
+
+def test_unlabelled_rows_leave_what_needs_no_label(fitted: Fitted, measured: Measures) -> None:
+    blind = replace(SAMPLE, known=np.zeros(200, bool))
+    found = again(fitted, blind)
+    assert np.isnan(found.consensus["sufficiency_auc"])
+    assert found.consensus["sufficiency_drop"] == measured.consensus["sufficiency_drop"]
+    assert found.bootstrap == measured.bootstrap
+
+
+def test_an_ensemble_computes_in_batches_what_it_does_at_once(fitted: Fitted) -> None:
+    parts, whole = (Ensemble(fitted, positive="yes", batch_rows=rows) for rows in (7, 8192))
+    np.testing.assert_allclose(parts.masks(X), whole.masks(X), atol=1e-6)
+    together = whole.together(X)
+    np.testing.assert_allclose(parts.together(X), together, atol=1e-6)
+    np.testing.assert_allclose(together[0], together[1:].mean(0), atol=1e-6)
+    np.testing.assert_allclose(whole.only(3).alone(X)[0], together[3], atol=1e-6)
+    no = Ensemble(fitted, positive="no").alone(X)
+    np.testing.assert_allclose(no, 1 - together[1:], atol=1e-6)
+    with pytest.raises(ValueError, match="must know the label maybe"):
+        Ensemble(fitted, positive="maybe")
+
+
+def test_a_resample_draws_rows_with_replacement_and_misses_no_class() -> None:
+    rng = np.random.default_rng(0)
+    y = np.array(["yes"] + ["no"] * 19)
+    for _ in range(50):
+        rows = resample(y, rng)
+        assert len(rows) == 20
+        assert set(rows) <= set(range(20))
+        assert 0 in rows
+    distinct = [len(set(resample(np.arange(1000) % 2, rng))) for _ in range(20)]
+    assert np.mean(distinct) == pytest.approx(1000 * (1 - 1 / np.e), rel=0.02)
+
+
+def masks(seed: int) -> Floats:
+    raw = np.random.default_rng(seed).gamma(0.3, 1.0, (20, 4)).astype(np.float32)
+    return normalise(raw)[0]
+
+
+def test_the_summary_of_equal_resamples_has_no_distance() -> None:
+    whole = {1: masks(1), 2: masks(2), 3: masks(3), 4: masks(4)}
+    same = {1: masks(1), 2: masks(2)}
+    found = summary([same, same, same], whole, seeds=(1, 2))
+    assert (found["distance"], found["distance_of_seeds"]) == (0, 0)
+    assert found["distance_to_all_rows"] == 0
+    assert (found["interprestability"], found["interprestability_of_seeds"]) == (1, 1)
+    groups = [consensus(np.stack([whole[a], whole[b]])) for a, b in ((1, 2), (3, 4))]
+    assert found["distance_by_chance"] == pytest.approx(mean_distance(groups))
+
+
+def test_the_summary_compares_a_seed_with_itself_on_other_rows() -> None:
+    first, second = {1: masks(1), 2: masks(2)}, {1: masks(3), 2: masks(4)}
+    found = summary([first, second], first, seeds=(1, 2))
+    of_seeds = [variation(first[seed], second[seed]) for seed in (1, 2)]
+    assert found["distance_of_seeds"] == pytest.approx(np.mean(of_seeds))
+    apart = mean_distance([consensus(np.stack(list(one.values()))) for one in (first, second)])
+    assert found["distance"] == pytest.approx(apart)
+    assert found["distance_to_all_rows"] == pytest.approx(apart / 2)
+    assert np.isnan(found["distance_by_chance"])  # there are no other seeds
+
+
+def test_a_seed_that_diverged_on_a_resample_is_not_compared_there() -> None:
+    first, second = {1: masks(1), 2: masks(2)}, {2: masks(4)}
+    found = summary([first, second], first, seeds=(1, 2))
+    assert found["distance_of_seeds"] == pytest.approx(float(variation(first[2], second[2])))
+
+
+def test_a_resample_on_which_all_seeds_diverge_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    calls = []
+
+    def some(*arguments: object, **settings: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise ValueError("training must stay finite, however: it did not")
+        return fit(*arguments, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(bootstrap, "fit", some)
+    train = SETTINGS.train.model_copy(update={"epochs": 1})
+    with caplog.at_level(logging.WARNING):
+        found = list(
+            bootstrap.resampled_masks(
+                Rows(X, Y),
+                X[:9],
+                model=SETTINGS.model,
+                train=train,
+                seeds=(1, 3),
+                resamples=3,
+                rng=trust.stream(1, 3),
+            )
+        )
+    assert [sorted(one) for one in found] == [[1, 3], [1, 3]]
+    assert "resample 1 is left out: training must stay finite" in caplog.text
+    assert mean_distance([found[0][1], found[1][1]]) > 0
