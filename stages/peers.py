@@ -19,6 +19,7 @@ from tabnet.peers.measured import Measured, Rows
 
 LABEL, POSITIVE = "y", "yes"
 REPORTS = Path("reports")
+MOST = 10_000  # rows to explain: gradients take time in proportion
 
 
 def main(params: Params, dataset: str) -> None:
@@ -30,7 +31,8 @@ def main(params: Params, dataset: str) -> None:
     data = Path("data", dataset)
     fitted = weights.load(data / "model.safetensors")
     train, test = (_rows(data / f"{split}.parquet", fitted.features) for split in ("train", "test"))
-    relevant = truth.relevance(data / "relevance.parquet", fitted.features, split="test")
+    test = Rows(test.x[:MOST], test.y[:MOST])
+    relevant = truth.relevance(data / "relevance.parquet", fitted.features, split="test")[:MOST]
     threshold = params.evaluate.threshold
     methods = {}
     for found in measure(fitted, train, test, model=params.model, settings=params.train):
