@@ -125,7 +125,7 @@ def test_a_data_set_that_is_not_asked_for_is_refused() -> None:
 
 def test_bad_parameters_are_one_line_before_any_work() -> None:
     text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("gamma: 1.3", "gamma: 0"))
+    Path("params.yaml").write_text(text.replace("gamma: 1.0", "gamma: 0"))
     done = stage("generate", "syn2")
     line = "params.yaml: model.gamma must be at least 1, however: 0\n"
     assert (done.returncode, done.stdout, done.stderr) == (1, "", line)
