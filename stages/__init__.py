@@ -8,16 +8,21 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tabnet.params import Params, load
+from stages import _limit
+
+if TYPE_CHECKING:
+    from tabnet.params import Params
 
 PARAMS = "params.yaml"
 PR_SET_PDEATHSIG = 1
-FEWER = "allow more of it (ulimit -v), or take fewer train.seeds, or smaller batches"
 
 
 def run(main: Callable[..., None]) -> None:
     """Calls `main(params, *argv)`; a person's mistake is one line and exit status 1."""
+    from tabnet.params import load
+
     _die_with_parent()
     _allow_open_files()
     try:
@@ -30,14 +35,16 @@ def run(main: Callable[..., None]) -> None:
         sys.exit(f"{_name()}: {text}" if nameless else text)
     except MemoryError as error:
         reason = " ".join(str(error).split()) or "out of memory"
-        sys.exit(f"{_name()} must fit into memory, however: {reason}; {FEWER}")
+        sys.exit(_limit.line(_name(), reason))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
 
 def _name() -> str:
     """The stage as dvc.yaml names it: `train@syn2`."""
-    return "@".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+    # While its module is only looked for, Python says of it in `orig_argv` alone what it is.
+    script = sys.orig_argv[-len(sys.argv)] if sys.argv[0] == "-m" else Path(sys.argv[0]).stem
+    return "@".join([script.rpartition(".")[2], *sys.argv[1:]])
 
 
 def _allow_open_files() -> None:
@@ -46,7 +53,7 @@ def _allow_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _arguments(main: Callable[..., None], arguments: list[str], params: Params) -> list[str]:
+def _arguments(main: Callable[..., None], arguments: list[str], params: "Params") -> list[str]:
     names = list(inspect.signature(main).parameters)[1:]
     if len(arguments) != len(names):
         wanted = ", ".join(names) or "none"
@@ -72,3 +79,9 @@ def _die_with_parent() -> None:
     adopted = "DVC_STAGE" in os.environ and os.getsid(parent) != os.getsid(0)
     if adopted or os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+if sys.argv[0] == "-m":  # the process of a stage, whose imports, come next, are its largest part
+    _die_with_parent()
+    if _limit.watch(_name()):
+        _die_with_parent()
