@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PARAMS = "params.yaml"
 PR_SET_PDEATHSIG = 1
+LONGEST = 600  # characters of an error's line
 
 
 def run(main: Callable[..., None]) -> None:
@@ -29,15 +30,20 @@ def run(main: Callable[..., None]) -> None:
         params = load(PARAMS)
         main(params, *_arguments(main, sys.argv[1:], params))
     except (ValueError, OSError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = one_line(error) or type(error).__name__
         # What the system says of no file: the stage says at least where it was.
         nameless = isinstance(error, OSError) and error.errno and not error.filename
         sys.exit(f"{_name()}: {text}" if nameless else text)
     except MemoryError as error:
-        reason = " ".join(str(error).split()) or "out of memory"
-        sys.exit(_limit.line(_name(), reason))
+        sys.exit(_limit.line(_name(), one_line(error) or "out of memory"))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+
+
+def one_line(error: BaseException) -> str:
+    """What an error says, without line ends; of a very long text, which names a value, a part."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _name() -> str:

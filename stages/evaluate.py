@@ -24,7 +24,7 @@ def main(params: Params, dataset: str) -> None:
     explanation = data / "explanation"
     source = explanation / "predictions.parquet"
     predictions = tables.read(source)
-    features = tables.read(explanation / "consensus.parquet").column_names
+    features = _features(explanation / "consensus.parquet")
     relevance = _relevance(data / "relevance.parquet", features, split=params.explain.split)
     _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
     label, known = _labels(predictions, source)
@@ -34,7 +34,7 @@ def main(params: Params, dataset: str) -> None:
         path = explanation / f"{file}.parquet"
         mask = tables.matrix(tables.read(path, columns=features), features, source=path)
         _check_rows(path, len(mask), predictions.num_rows)
-        probability = tables.matrix(predictions, [column], source=source)[:, 0]
+        probability = _probability(predictions, column, source)
         scored[name] = {
             **scores.prediction_scores(probability[known], label[known]),
             **scores.mask_scores(mask, relevance, threshold=params.evaluate.threshold),
@@ -53,6 +53,21 @@ def main(params: Params, dataset: str) -> None:
     text = json.dumps(_readable({dataset: metrics}), indent=2, sort_keys=True, allow_nan=False)
     tables.write_text(reports / "metrics.json", f"{text}\n")
     tables.write_text(reports / "importance.csv", _csv(features, columns))
+
+
+def _features(path: Path) -> list[str]:
+    names: list[str] = tables.read(path).column_names
+    if not names:
+        raise ValueError(f"{path}: must have a column for each feature, however: it has none")
+    return names
+
+
+def _probability(predictions: pa.Table, column: str, source: Path) -> NDArray[np.float32]:
+    """P(yes) of each row, B."""
+    found = tables.matrix(predictions, [column], source=source)[:, 0]
+    if foreign := found[(found < 0) | (found > 1)].tolist():
+        raise ValueError(f"{source}: {column} must be 0 to 1, however: {foreign[0]:g}")
+    return found
 
 
 def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
@@ -85,6 +100,8 @@ def _relevance(path: Path, features: list[str], *, split: str) -> NDArray[np.boo
     schema = pa.schema([("split", pa.string()), *((name, pa.bool_()) for name in features)])
     table = tables.read(path, columns=schema)
     table = table.filter(pc.equal(table["split"], split))
+    if empty := [name for name in table.column_names if table[name].null_count]:
+        raise ValueError(f"{path}: column {empty[0]!r} must hold truths, however: nothing in a row")
     return np.stack([table[name].to_numpy() for name in features], axis=1)
 
 

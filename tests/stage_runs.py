@@ -34,6 +34,20 @@ def stage(
     )
 
 
+def at_once(name: str, folder: Path, *, count: int) -> list[int]:
+    """How so many processes of one stage end that work in one folder at the same time."""
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"stages.{name}", "syn2"],
+            cwd=folder,
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+        )
+        for _ in range(count)
+    ]
+    return [process.wait(120) for process in processes]
+
+
 def files(folder: Path) -> Files:
     found = (p for name in ("data", "reports") for p in (folder / name).rglob("*"))
     return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.is_file()}
