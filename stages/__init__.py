@@ -8,12 +8,16 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tabnet.params import Params, load
+from stages import _limit
+
+if TYPE_CHECKING:
+    from tabnet.params import Params
 
 PARAMS = "params.yaml"
 PR_SET_PDEATHSIG = 1
-FEWER = "allow more of it (ulimit -v), or take fewer train.seeds, or smaller batches"
+LONGEST = 600  # characters of an error's line
 
 
 def run(main: Callable[..., None]) -> None:
@@ -21,6 +25,8 @@ def run(main: Callable[..., None]) -> None:
 
     A stage of one data set, whose second parameter is `dataset`, gets that one's parameters.
     """
+    from tabnet.params import load
+
     _die_with_parent()
     _allow_open_files()
     try:
@@ -28,20 +34,27 @@ def run(main: Callable[..., None]) -> None:
         arguments = _arguments(main, sys.argv[1:], params)
         main(_own(main, arguments, params), *arguments)
     except (ValueError, OSError) as error:
-        text = " ".join(str(error).split()) or type(error).__name__
+        text = one_line(error) or type(error).__name__
         # What the system says of no file: the stage says at least where it was.
         nameless = isinstance(error, OSError) and error.errno and not error.filename
         sys.exit(f"{_name()}: {text}" if nameless else text)
     except MemoryError as error:
-        reason = " ".join(str(error).split()) or "out of memory"
-        sys.exit(f"{_name()} must fit into memory, however: {reason}; {FEWER}")
+        sys.exit(_limit.line(_name(), one_line(error) or "out of memory"))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
 
 
+def one_line(error: BaseException) -> str:
+    """What an error says, without line ends; of a very long text, which names a value, a part."""
+    text = " ".join(str(error).split())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
+
+
 def _name() -> str:
     """The stage as dvc.yaml names it: `train@syn2`."""
-    return "@".join([Path(sys.argv[0]).stem, *sys.argv[1:]])
+    # While its module is only looked for, Python says of it in `orig_argv` alone what it is.
+    script = sys.orig_argv[-len(sys.argv)] if sys.argv[0] == "-m" else Path(sys.argv[0]).stem
+    return "@".join([script.rpartition(".")[2], *sys.argv[1:]])
 
 
 def _allow_open_files() -> None:
@@ -50,7 +63,7 @@ def _allow_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-def _arguments(main: Callable[..., None], arguments: list[str], params: Params) -> list[str]:
+def _arguments(main: Callable[..., None], arguments: list[str], params: "Params") -> list[str]:
     names = list(inspect.signature(main).parameters)[1:]
     if len(arguments) != len(names):
         wanted = ", ".join(names) or "none"
@@ -84,3 +97,9 @@ def _die_with_parent() -> None:
     adopted = "DVC_STAGE" in os.environ and os.getsid(parent) != os.getsid(0)
     if adopted or os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+if sys.argv[0] == "-m":  # the process of a stage, whose imports, come next, are its largest part
+    _die_with_parent()
+    if _limit.watch(_name()):
+        _die_with_parent()

@@ -23,7 +23,7 @@ def main(params: Params, dataset: str) -> None:
     explanation = data / "explanation"
     source = explanation / "predictions.parquet"
     predictions = tables.read(source)
-    features = tables.read(explanation / "consensus.parquet").column_names
+    features = _features(explanation / "consensus.parquet")
     relevance = truth.relevance(data / "relevance.parquet", features, split=params.explain.split)
     best = truth.probability(data / "relevance.parquet", split=params.explain.split)
     _check_rows(data / "relevance.parquet", len(relevance), predictions.num_rows)
@@ -34,7 +34,7 @@ def main(params: Params, dataset: str) -> None:
         path = explanation / f"{file}.parquet"
         mask = tables.matrix(tables.read(path, columns=features), features, source=path)
         _check_rows(path, len(mask), predictions.num_rows)
-        probability = tables.matrix(predictions, [column], source=source)[:, 0]
+        probability = _probability(predictions, column, source)
         scored[name] = {
             **scores.prediction_scores(probability[known], label[known]),
             **scores.mask_scores(mask, relevance, threshold=params.evaluate.threshold),
@@ -56,6 +56,21 @@ def main(params: Params, dataset: str) -> None:
     # Each seed's own, for the page that compares over data sets.
     found = plain_json.text({"metrics": metrics, "members": scored})
     files.write_text(Path("reports", "paper", f"{dataset}.scores.json"), found)
+
+
+def _features(path: Path) -> list[str]:
+    names: list[str] = tables.read(path).column_names
+    if not names:
+        raise ValueError(f"{path}: must have a column for each feature, however: it has none")
+    return names
+
+
+def _probability(predictions: pa.Table, column: str, source: Path) -> NDArray[np.float32]:
+    """P(yes) of each row, B."""
+    found = tables.matrix(predictions, [column], source=source)[:, 0]
+    if foreign := found[(found < 0) | (found > 1)].tolist():
+        raise ValueError(f"{source}: {column} must be 0 to 1, however: {foreign[0]:g}")
+    return found
 
 
 def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:

@@ -125,7 +125,7 @@ def read(path: PathLike, *, columns: Sequence[str] | pa.Schema | None = None) ->
         names = _checked(path, file, columns)
         _check_memory(path, file, names)
         with _named(path):
-            return file.read(columns=names).select(names)
+            return _valid(file.read(columns=names).select(names))
 
 
 def batches(
@@ -138,9 +138,10 @@ def batches(
         while True:
             with _named(path):
                 batch = next(parts, None)
-            if batch is None:
-                return
-            yield batch.select(names)
+                if batch is None:
+                    return
+                valid = _valid(batch.select(names))
+            yield valid
 
 
 def matrix(
@@ -222,6 +223,12 @@ def _named(path: PathLike) -> Iterator[None]:
             raise IsADirectoryError(f"{path}: must be a Parquet file, however: a folder") from None
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(f"{path}: must be a whole Parquet file, however: {reason}") from None
+
+
+def _valid(table: Any) -> Any:
+    """The table, if its text is UTF-8: pyarrow reads other bytes as text, too, and fails later."""
+    table.validate(full=True)
+    return table
 
 
 def _checked(path: PathLike, file: Any, columns: Sequence[str] | pa.Schema | None) -> list[str]:

@@ -19,6 +19,8 @@ def relevance(path: Path, features: Sequence[str], *, split: str) -> NDArray[np.
     Raises OSError or ValueError, as `tables.read` does.
     """
     table = _read(path, tables.schema(features, dtype=pa.bool_()), split)
+    if empty := [name for name in table.column_names if table[name].null_count]:
+        raise ValueError(f"{path}: column {empty[0]!r} must hold truths, however: nothing in a row")
     return np.stack([table[name].to_numpy() for name in features], axis=1)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import stage_runs
 from tests.clones import Clone, clone
 
 
@@ -22,3 +23,11 @@ def default_run(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     copy = clone(Path(tmp_path_factory.mktemp("default"), "clone"), small=False)
     copy.repro()
     return copy
+
+
+@pytest.fixture(scope="session")
+def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder for each stage, as the stages before it leave it, and `end`; copied, not changed."""
+    folder = tmp_path_factory.mktemp("stages") / "now"
+    folder.mkdir()
+    return stage_runs.folders(folder)

@@ -6,80 +6,18 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.clones import SMALL
 from tests.imports import ROOT
+from tests.stage_runs import STAGES, check_next_run, check_refusal, files, stage
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(sys.platform != "linux", reason="these limits are Linux's"),
 ]
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE = 24, 1
-STAGES = ("generate", "train", "explain", "evaluate", "report")
-Files = dict[str, bytes]
-
-
-def stage(
-    name: str, folder: Path, limit: Callable[[], None] | None = None
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", f"stages.{name}", "syn2"],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-        preexec_fn=limit,
-    )
-
-
-def files(folder: Path) -> Files:
-    found = (p for name in ("data", "reports") for p in (folder / name).rglob("*"))
-    return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.is_file()}
-
-
-@pytest.fixture(scope="module")
-def before(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A folder for each stage, as the stages before it leave it, and `end`."""
-    folder = tmp_path_factory.mktemp("stages") / "now"
-    folder.mkdir()
-    text = (ROOT / "params.yaml").read_text()
-    for key, value in SMALL.items():
-        name, old = key.split(".")[1], "60" if "epochs" in key else "5000"
-        text = text.replace(f"{name}: {old}", f"{name}: {value}")
-    (folder / "params.yaml").write_text(text)
-    found = {}
-    for name in (*STAGES, "end"):
-        found[name] = folder.with_name(name)
-        shutil.copytree(folder, found[name])
-        if name != "end":
-            assert stage(name, folder).returncode == 0
-    return found
-
-
-def check_refusal(
-    done: "subprocess.CompletedProcess[str]", folder: Path, earlier: Files, *parts: str
-) -> None:
-    """One line with these parts and a status; what was there is as it was, nothing is new."""
-    assert done.returncode == 1, done
-    line = done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-    assert [part for part in parts if part not in line] == [], line
-    found = files(folder)
-    assert {name: found.get(name) for name in earlier} == earlier
-    # A stage of several outputs may have finished one of them.
-    assert not [name for name in found if ".tmp" in name]
-
-
-def check_next_run(name: str, folder: Path, before: dict[str, Path]) -> None:
-    assert stage(name, folder).returncode == 0
-    following = [*STAGES, "end"][STAGES.index(name) + 1]
-    assert files(folder) == files(before[following])
 
 
 @pytest.mark.parametrize("name", STAGES)

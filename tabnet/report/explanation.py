@@ -173,7 +173,8 @@ def _matrix(table: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> Floats:
     """Columns as B x D; unlike the model, a report shows what is missing (NaN)."""
     result = np.empty((table.num_rows, len(columns)), dtype=np.float32)
     for j, name in enumerate(columns):
-        result[:, j] = table.column(name).to_numpy(zero_copy_only=False)
+        with np.errstate(over="ignore", invalid="ignore"):  # what does not fit is infinite
+            result[:, j] = table.column(name).to_numpy(zero_copy_only=False)
     return result
 
 

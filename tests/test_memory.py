@@ -1,0 +1,132 @@
+"""Stages with too little memory, from hardly any upwards: one line, or the right result."""
+
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from stages import _limit
+from tests.stage_runs import STAGES, check_next_run, check_refusal, environment, files, stage
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="these limits are Linux's"),
+]
+LEAST = _limit.LEAST // _limit.MIB
+# MiB. Python itself starts with 16; what is refused above LEAST differs from level to level.
+BELOW = (16, 100, 300, LEAST - 1)
+ABOVE = (LEAST, 760, 900)
+
+
+def limited(mebibytes: int) -> Callable[[], None]:
+    size = mebibytes * _limit.MIB
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_what_cannot_suffice_is_refused_at_once(name: str, before: dict[str, Path]) -> None:
+    for mebibytes in BELOW:
+        started = time.monotonic()
+        done = stage(name, before[name], limited(mebibytes))
+        assert time.monotonic() - started < 10
+        check_refusal(
+            done,
+            before[name],
+            files(before[name]),
+            f"{name}@syn2 must fit into memory, however: its libraries take {LEAST} MiB, "
+            f"the limit is {mebibytes} MiB; allow more of it (ulimit -v)",
+        )
+        assert done.stderr.count("\n") == 1
+
+
+# Drawing pictures takes addresses for 68 GB, though little of that memory: between, it aborts.
+@pytest.mark.parametrize(
+    ("name", "mebibytes"), [*product(STAGES, ABOVE), ("report", 2500), ("report", 40_000)]
+)
+def test_what_may_suffice_does_or_is_refused(
+    name: str, mebibytes: int, before: dict[str, Path], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(before[name], tmp_path / "run")
+    done = stage(name, folder, limited(mebibytes))
+    if done.returncode:
+        check_refusal(done, folder, files(before[name]), f"{name}@syn2 must fit into memory, ")
+        assert done.stderr.count("\n") == 1
+    check_next_run(name, folder, before)
+
+
+SCRIPT = """
+import ctypes, os, signal, sys, time
+import stages
+from stages import _limit
+print("in the child" if _limit.watch("train@syn2") else "unlimited", flush=True)
+{}
+"""
+
+
+def watched(code: str, *, mebibytes: int | None) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT.format(code)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        preexec_fn=limited(mebibytes) if mebibytes else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("os.abort()", " (signal 6)"),
+        ("print('noise', file=sys.stderr); ctypes.string_at(0)", " (signal 11)"),
+        ("raise ImportError('x.so: failed to map segment')", " (ImportError: x.so: failed to map"),
+        ("print('BLAS error: Memory allocation failed', file=sys.stderr); os._exit(1)", " (BLAS "),
+        ('raise RuntimeError("can\'t start new thread")', " (RuntimeError: can't start new thr"),
+    ],
+)
+def test_every_end_for_lack_of_memory_is_one_line(code: str, reason: str) -> None:
+    done = watched(code, mebibytes=2000)
+    line = "train@syn2 must fit into memory, however: the limit of 2000 MiB does not suffice"
+    assert (done.returncode, done.stdout) == (1, "in the child\n")
+    assert done.stderr.startswith(line + reason)
+    assert done.stderr.count("\n") == 1
+
+
+def test_other_ends_are_as_without_a_limit() -> None:
+    for code, status in [("assert False, 'a bug'", 1), ("sys.exit('a mistake')", 1), ("", 0)]:
+        limited_, free = (watched(code, mebibytes=m) for m in (2000, None))
+        assert limited_.returncode == free.returncode == status
+        assert limited_.stderr == free.stderr
+        assert free.stdout == "unlimited\n"
+    done = watched("os.kill(os.getpid(), signal.SIGKILL)", mebibytes=2000)
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_watched_stage_dies_with_the_one_that_watches(
+    how: int, before: dict[str, Path], tmp_path: Path
+) -> None:
+    """Both hold the pipe open: its end is seen when both are gone."""
+    command = [sys.executable, "-m", "stages.train", "syn2"]
+    pipe = subprocess.PIPE
+    folder, env = shutil.copytree(before["train"], tmp_path / "run"), environment()
+    with subprocess.Popen(
+        command, cwd=folder, env=env, stdout=pipe, stderr=pipe, preexec_fn=limited(4000)
+    ) as process:
+        assert process.stdout is not None
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+        while not (child := children.read_text().strip()):
+            time.sleep(0.01)
+        time.sleep(0.3)
+        assert Path(f"/proc/{child}").exists()
+        process.send_signal(how)
+        assert process.stdout.read() == b""
+    assert files(folder) == files(before["train"])
