@@ -77,7 +77,7 @@ def _arguments(main: Callable[..., None], arguments: list[str], params: "Params"
     return arguments
 
 
-def _own(main: Callable[..., None], arguments: list[str], params: Params) -> Params:
+def _own(main: Callable[..., None], arguments: list[str], params: "Params") -> "Params":
     """The parameters of the data set among the arguments, if there is one."""
     named = dict(zip(list(inspect.signature(main).parameters)[1:], arguments, strict=True))
     return params.of(named["dataset"]) if "dataset" in named else params
