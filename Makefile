@@ -28,9 +28,9 @@ paper: .venv/installed-peers .venv/compiled
 # What stage `peers` needs: the packages of the methods that ours are measured beside.
 peers: .venv/installed-peers
 
-# All tests, those that take long and those in a browser included.
+# All tests, those that take long and those in a browser included; a file's tests share its folders.
 test: .venv/installed-test .venv/compiled browser lint
-	@python -m pytest
+	@python -m pytest -n 2 --dist loadfile
 
 # The tests to run while working.
 quick: .venv/installed-test .venv/compiled

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from importlib import import_module
 
 MIB = 2**20
-# Below this the libraries cannot all be loaded.
-LEAST = 700 * MIB
+# Below this the libraries cannot all be loaded, or find out in a thread, and wait for ever.
+LEAST = 1000 * MIB
 # No buffer a processor, no gigabyte in reserve: neither changes a result.
 FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 REMEDY = "allow more of it (ulimit -v), or take fewer train.seeds, or smaller batches"
@@ -23,6 +23,7 @@ REMEDY = "allow more of it (ulimit -v), or take fewer train.seeds, or smaller ba
 # What Python and the libraries say where memory, or a thread's stack, is refused.
 _REFUSED = re.compile(
     r"MemoryError|bad_alloc|out of memory|memory allocation|allocate memory|cannot allocate"
+    r"|unable to allocate"
     r"|failed to map segment|start new thread|launch worker thread|pthread_create"
     r"|Resource temporarily unavailable|create failed",
     re.IGNORECASE,

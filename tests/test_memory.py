@@ -22,7 +22,7 @@ pytestmark = [
 LEAST = _limit.LEAST // _limit.MIB
 # MiB. Python itself starts with 16; what is refused above LEAST differs from level to level.
 BELOW = (16, 100, 300, LEAST - 1)
-ABOVE = (LEAST, 760, 900)
+ABOVE = (LEAST, 1200)
 
 
 def limited(mebibytes: int) -> Callable[[], None]:

@@ -195,6 +195,14 @@ def test_experiments(run: Clone) -> None:
     found = {row["train.lambda_sparse"] for row in rows}
     assert {"0.001", "0.1"} <= found
     assert "4" in {row["train.epochs"] for row in rows}
+    queued = [row["Experiment"] for row in rows if row["train.lambda_sparse"] in ("0.001", "0.1")]
+    assert len(queued) == 2
+    for name in queued:  # what ran beside another is what runs alone
+        run.run("git", "reset", "-q", "--hard")
+        run.run("dvc", "exp", "apply", name)
+        lock = (run.path / "dvc.lock").read_bytes()
+        assert set(run.repro("-f", "evaluate@syn2")) >= {"train@syn2", "explain@syn2"}
+        assert (run.path / "dvc.lock").read_bytes() == lock
     run.run("git", "reset", "-q", "--hard")
     run.run("dvc", "exp", "apply", "seeds")
     assert YAML(typ="safe").load(run.path / "params.yaml")["train"]["seeds"] == [4, 5]

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from stages import _limit
+from tests import test_bombs, test_params_fuzz
 from tests.clones import Clone, clone
 from tests.imports import ROOT
+from tests.params_fuzz import TEXTS
 
+DOCUMENTS = ("README.md", "SECURITY.md")
 README = (ROOT / "README.md").read_text()
 
 
@@ -55,6 +59,16 @@ def test_the_scores_are_those_of_the_committed_run() -> None:
         single = " | ".join(f"{score['mean']:.3f} ± {score['std']:.3f}" for score in seeds)
         assert f"| {dataset.capitalize()} | consensus | {consensus} |" in README
         assert f"| | single seeds | {single} |" in README
+
+
+def test_the_numbers_of_what_was_tried_are_those_of_the_tests() -> None:
+    readme, security = (" ".join((ROOT / name).read_text().split()) for name in DOCUMENTS)
+    assert f"{test_params_fuzz.FILES} drawn files and {len(TEXTS) // 100 * 100} odd texts" in readme
+    limits = f"within {test_params_fuzz.SECONDS} seconds and {test_params_fuzz.MEGABYTES} MB"
+    assert limits in readme
+    assert f"{_limit.LEAST // _limit.MIB} MiB at least" in readme
+    bombs = f"within {test_bombs.LIMIT // 2**20} MiB of memory (`ulimit -d`)"
+    assert f"{bombs} and {test_bombs.SECONDS} seconds" in security
 
 
 def test_links_lead_somewhere() -> None:
