@@ -164,5 +164,5 @@ def test_a_device_that_the_machine_lacks_is_refused() -> None:
 def test_cross_entropy_of_a_coin_is_log_2() -> None:
     x, _ = data(4000)
     y = np.random.default_rng(1).random(4000) < 0.5
-    _, history = fit(x, y, train=Train(seeds=(1,), epochs=3, learning_rate=0.005))
+    _, history = fit(x, y, train=Train(seeds=(1,), epochs=3, batch_size=256, learning_rate=0.005))
     assert history["loss"].iloc[-1] == pytest.approx(math.log(2), abs=0.05)
