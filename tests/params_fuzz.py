@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
-from tabnet.params import Params
+from tabnet.params import Override, Params
 
 Path_ = tuple[str, ...]
 _HOLE = "A-HOLE"
@@ -93,7 +93,8 @@ def keys(model: type[BaseModel] = Params, above: Path_ = ()) -> Iterator[Path_]:
 
 def filled(key: Path_, text: str) -> str:
     """The defaults as a file, with this text in the place of a key's value."""
-    data = Params().model_dump(mode="json")
+    defaults = Params(overrides={name: Override() for name in Params().datasets})
+    data = defaults.model_dump(mode="json")
     inner = data
     for name in key[:-1]:
         inner = inner[name]
