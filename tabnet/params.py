@@ -160,7 +160,7 @@ class Train(Section):
     epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 120
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 512
     learning_rate: Annotated[float, Field(gt=0)] = 0.06
-    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
+    schedule: Literal["one_cycle", "cosine", "staircase", "constant"] = "one_cycle"
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.045
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
