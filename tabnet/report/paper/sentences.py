@@ -75,7 +75,7 @@ def _beside_the_seeds(found: Mapping[str, Any]) -> str:
     claim = "The consensus has more of its mass on relevant features than each of its seeds"
     if not exceptions:
         return f"{claim}, on every data set."
-    return f"{claim}, except (in brackets: seeds that have as much or more) on {listed(exceptions)}."
+    return f"{claim}, except on {listed(exceptions)} (in brackets: seeds with as much or more)."
 
 
 def peers(found: Mapping[str, Any]) -> list[str]:
