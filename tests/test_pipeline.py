@@ -34,7 +34,7 @@ def test_every_promised_file_is_there(run: Clone) -> None:
     for dataset in DATASETS:
         data, reports = run.path / "data" / dataset, run.path / "reports" / dataset
         tables = ["train.parquet", "test.parquet", "relevance.parquet", "model.safetensors"]
-        masks = ["consensus", "aggregate", "predictions", "step_1", "step_2", "step_3"]
+        masks = ["consensus", "aggregate", "predictions", "step_1", "step_2", "step_3", "step_4"]
         masks += [f"aggregate_seed_{seed}" for seed in (1, 2, 3)]
         expected = {*tables, "explanation", *(f"explanation/{mask}.parquet" for mask in masks)}
         assert {p.relative_to(data).as_posix() for p in data.rglob("*")} == expected

@@ -25,7 +25,7 @@ from tabnet.train import fit
 NOISY = {"tpr": 0.95, "fdr": 0.05, "below_limit": 0.008}
 TARGETS = {  # at least; fdr and the AUC below that of the true probability: at most
     "syn2": {"rma": 0.99, "rra": 0.99, "tpr": 0.99, "fdr": 0.01, "auc": 0.999},
-    "syn4": {"rma": 0.97, "rra": 0.98, "tpr": 0.99, "fdr": 0.05, "auc": 0.999},
+    "syn4": {"rma": 0.97, "rra": 0.98, "tpr": 0.99, "fdr": 0.03, "auc": 0.999},
     "paper_syn1": NOISY,
     "paper_syn2": NOISY,
     "paper_syn3": NOISY,
