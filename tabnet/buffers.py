@@ -5,7 +5,7 @@ order that it draws, which all seeds share, and fills a buffer with as many as f
 shuffles what it holds, and trains on it as on a small table. Every row comes once in an epoch.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import NamedTuple
@@ -49,10 +49,13 @@ class Buffers:
 
     def pieces(self, epoch: int) -> list[list[int]]:
         """The groups that share a buffer, in the order of an epoch (from 0)."""
+        return self._pieces(schedule.group_order(epoch, len(self._source.sizes)))
+
+    def _pieces(self, groups: Iterable[int]) -> list[list[int]]:
         sizes = self._source.sizes
         found: list[list[int]] = [[]]
         held = trained = 0
-        for group in schedule.group_order(epoch, len(sizes)):
+        for group in groups:
             # Batch norm wants two rows: fewer join what comes before or after.
             if held + sizes[group] > self._most and trained > 1:
                 found.append([])
@@ -80,8 +83,8 @@ class Buffers:
             yield Buffer(x, y, _shuffled(self._rows(groups, lambda p: p.training), streams))
 
     def held_out(self) -> Iterator[Buffer]:
-        """All groups, one at a time, with each seed's rows to validate on."""
-        pieces = [[group] for group, rows in enumerate(self._held_out) if rows]
+        """The buffers of all groups in their order, with each seed's rows to validate on."""
+        pieces = self._pieces(range(len(self._source.sizes)))
         for groups, (x, y) in zip(pieces, _ahead(self._source.read, pieces), strict=True):
             yield Buffer(x, y, self._rows(groups, lambda p: p.validation))
 

@@ -1,6 +1,7 @@
 """Labelled rows of a Parquet file, read row group by row group: more than fit into memory."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -22,19 +23,22 @@ class RowGroups(Source):
 
     def __init__(self, path: PathLike, *, label: str) -> None:
         self._path, self._label = path, label
-        self._label_schema = pa.schema([(label, pa.string())])
         self.sizes = tables.group_rows(path)
-        self.features = tuple(name for name in tables.names(path) if name != label)
-        self.classes = self._found_classes()
+        self._version = _version(path)
+        found = tables.columns(path)
+        self.features = tuple(name for name in found.names if name != label)
+        # As pandas writes text; what is neither is refused as the one that it should be.
+        large = pa.large_string() in [field.type for field in found if field.name == label]
+        self.classes = self._found_classes(pa.large_string() if large else pa.string())
 
     def __str__(self) -> str:
         return str(self._path)
 
-    def _found_classes(self) -> tuple[str, ...]:
+    def _found_classes(self, kind: pa.DataType) -> tuple[str, ...]:
         found: set[str | None] = set()
-        for group in range(len(self.sizes)):
-            labels = tables.read(self._path, columns=self._label_schema, groups=[group])
-            found.update(pc.unique(labels[self._label]).to_pylist())
+        everything, only = range(len(self.sizes)), pa.schema([(self._label, kind)])
+        for table in tables.row_groups(self._path, everything, columns=only):
+            found.update(pc.unique(table[self._label]).to_pylist())
         if None in found:
             raise ValueError(
                 f"{self._path}: column {self._label!r} must have a label in every row, however: "
@@ -46,18 +50,30 @@ class RowGroups(Source):
 
     def read(self, groups: Sequence[int]) -> tuple[Floats, Indices]:
         """The rows of some groups, in this order; no more than one group is held beside them."""
+        if _version(self._path) != self._version:
+            raise ValueError(
+                f"{self._path}: must stay as it is in training, however: it is another"
+            )
         rows = sum(self.sizes[group] for group in groups)
         x, y = np.empty((rows, len(self.features)), np.float32), np.empty(rows, np.int64)
-        start = 0
-        for group in groups:
-            stop = start + self.sizes[group]
-            x[start:stop], y[start:stop] = self._read_one(group)
+        start, names = 0, [*self.features, self._label]
+        for group, table in zip(
+            groups, tables.row_groups(self._path, groups, columns=names), strict=True
+        ):
+            stop = start + table.num_rows
+            x[start:stop], y[start:stop] = self._numbers(group, table)
             start = stop
         return x, y
 
-    def _read_one(self, group: int) -> tuple[Floats, Indices]:
-        table = tables.read(self._path, columns=[*self.features, self._label], groups=[group])
+    def _numbers(self, group: int, table: pa.Table) -> tuple[Floats, Indices]:
         first = 1 + sum(self.sizes[:group])
         x = tables.matrix(table, self.features, source=self._path, first_row=first)
-        index = pc.index_in(table[self._label], value_set=pa.array(self.classes))
+        labels = table[self._label]
+        index = pc.index_in(labels, value_set=pa.array(self.classes, labels.type))
         return x, index.to_numpy().astype(np.int64)
+
+
+def _version(path: PathLike) -> tuple[int, int, int]:
+    """What changes where a file is written or replaced."""
+    found = Path(path).stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns

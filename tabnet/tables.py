@@ -119,21 +119,14 @@ def group_rows(path: PathLike) -> tuple[int, ...]:
         return _group_rows(file)
 
 
-def names(path: PathLike) -> list[str]:
-    """The names of a Parquet file's columns; raises as `read` does."""
+def columns(path: PathLike) -> pa.Schema:
+    """The names and types of a Parquet file's columns; raises as `read` does."""
     with _opened(path) as file:
-        return list(file.schema_arrow.names)
+        return file.schema_arrow
 
 
-def read(
-    path: PathLike,
-    *,
-    columns: Sequence[str] | pa.Schema | None = None,
-    groups: Sequence[int] | None = None,
-) -> pa.Table:
+def read(path: PathLike, *, columns: Sequence[str] | pa.Schema | None = None) -> pa.Table:
     """A Parquet file's columns: all, those named, or those of a schema and of its types.
-
-    Of some row groups, in this order, or of all.
 
     Raises:
         OSError: the file is missing or cannot be read.
@@ -142,11 +135,22 @@ def read(
     """
     with _opened(path) as file:
         names = _checked(path, file, columns)
-        sizes = _group_rows(file)
-        groups = range(len(sizes)) if groups is None else groups
-        _check_memory(path, sum(sizes[group] for group in groups), names)
+        _check_memory(path, file.metadata.num_rows, names)
         with _named(path):
-            return _valid(file.read_row_groups(groups, columns=names).select(names))
+            return _valid(file.read(columns=names).select(names))
+
+
+def row_groups(
+    path: PathLike, groups: Sequence[int], *, columns: Sequence[str] | pa.Schema
+) -> Iterator[pa.Table]:
+    """Some row groups of a Parquet file, in this order, one at a time; raises as `read` does."""
+    with _opened(path) as file:
+        names, sizes = _checked(path, file, columns), _group_rows(file)
+        for group in groups:
+            _check_memory(path, sizes[group], names)
+            with _named(path):
+                valid = _valid(file.read_row_group(group, columns=names).select(names))
+            yield valid
 
 
 def batches(
