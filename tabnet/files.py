@@ -6,6 +6,7 @@ writer left is found and removed by the next one.
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -39,6 +40,12 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     """Writes bytes, atomically."""
     with replaced(path) as temporary:
         temporary.write_bytes(data)
+
+
+def digest(path: PathLike) -> bytes:
+    """The SHA-256 of a file's bytes, of which few are held at once."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def copy(source: PathLike, target: PathLike) -> None:
