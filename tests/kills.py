@@ -3,10 +3,11 @@
     python tests/kills.py [COUNT] [SEED]
 
 Each round wipes the results, runs `dvc repro`, kills the stage, dvc, or both at once by SIGKILL or
-SIGTERM after a random time, and runs `dvc repro` again. All outputs and dvc.lock must then have the
-bytes of an undisturbed run, no process of the killed run may live on, and no temporary file may be
-left. A training is mostly killed between two checkpoints, and goes on from one. Where dvc's own
-files were damaged, `make repair` and another `dvc repro` must do.
+SIGTERM after a random time, and runs `dvc repro` again. No process of the killed run may live on,
+and what it left under a final name must be whole. After the second run all outputs and dvc.lock
+must have the bytes of an undisturbed run, and no temporary file may be left. A training is mostly
+killed between two checkpoints, and goes on from one. Where dvc's own files were damaged,
+`make repair` and another `dvc repro` must do.
 """
 
 import os
@@ -63,6 +64,15 @@ def outputs(copy: Clone) -> Contents:
     return {str(p.relative_to(copy.path)): p.read_bytes() for p in files if p.is_file()}
 
 
+def _finished(copy: Clone) -> Contents:
+    """What has its final name, but for dvc.lock, which dvc writes in place."""
+    return {
+        name: bytes_
+        for name, bytes_ in outputs(copy).items()
+        if name != "dvc.lock" and ".tmp" not in name
+    }
+
+
 def wipe(copy: Clone) -> None:
     """Back to before the first run, the cache included: every stage has to work again."""
     for name in ("data", "reports", ".dvc/cache", ".dvc/tmp"):
@@ -110,6 +120,8 @@ def kill_once(
     assert not orphans, f"{orphans} outlive dvc\n{log.read_text()}"
     started = [line for line in log.read_text().splitlines() if line.startswith("Running stage")]
     stage = started[-1].split("'")[1].split("@")[0] if started else "none"
+    half = {name for name, bytes_ in _finished(copy).items() if expected.get(name) != bytes_}
+    assert not half, f"{sorted(half)} are not whole\n{log.read_text()}"
     recovery = _recover(copy)
     found = outputs(copy)
     differ = {name for name in found.keys() | expected if found.get(name) != expected.get(name)}
