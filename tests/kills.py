@@ -113,20 +113,20 @@ def kill_once(
 ) -> Outcome | None:
     """One round; AssertionError if anything differs from an undisturbed run.
 
-    `at` is the moment as a share of the work; with `checkpoint` it is that of the first checkpoint.
-    None if the work was done before that moment came.
+    `at` is the moment as a share of the stages' work; with `checkpoint` it is that of the first
+    checkpoint. None if the work was done before that moment came.
     """
     copy = run.copy
     _take_out(run, stages)
     process = _start(copy)
-    work = sum(run.seconds[part] for part in (START, *stages))
+    moment = run.seconds[START] + at * sum(run.seconds[stage] for stage in stages)
     first = (copy.path / ".dvc/tmp/checkpoints").glob
     try:
         if not _wait(
             process,
             (lambda: any(first("*.checkpoint")))
             if checkpoint
-            else (lambda: _seconds(process.pid) >= at * work),
+            else (lambda: _seconds(process.pid) >= moment),
         ):
             return None
         target = _kill(process.pid, target, how)
@@ -301,7 +301,7 @@ def main(count: int, seed: int) -> None:
             first = generator.randrange(len(names))
             stages = names[first : first + generator.randint(1, MOST)]
             target, how = generator.choice(TARGETS), generator.choice(SIGNALS)
-            at = generator.uniform(0.05, 1)
+            at = generator.uniform(-0.1, 1)
             outcome = kill_once(run, stages, at=at, target=target, how=how)
             if outcome is None:
                 continue
