@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 PathLike = str | os.PathLike[str]
+MOST = 2**28  # bytes to read at once: more than a stage writes into a file that is so read
 
 _REMEDIES = {
     errno.EACCES: "allow writing in its folder",
@@ -29,6 +30,21 @@ _REMEDIES = {
     errno.EPERM: "allow writing in its folder",
     errno.EROFS: "use a folder that is not read-only",
 }
+
+
+def read_bytes(path: PathLike, *, most: int = MOST) -> bytes:
+    """All bytes of a file.
+
+    Raises OSError if it cannot be read, ValueError if it is none (a folder, a pipe, which would
+    never end) or has more than `most` bytes.
+    """
+    if not Path(path).is_file() and Path(path).exists():
+        raise ValueError(f"{path}: must be a file, however: it is a folder or a device")
+    with Path(path).open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{path}: must have at most {most} bytes, however: it has more")
+    return data
 
 
 def write_text(path: PathLike, text: str) -> None:
