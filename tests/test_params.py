@@ -123,7 +123,11 @@ BAD_VALUES = [
     ("train__learning_rate", "yes", "train.learning_rate must be a number, however: 'yes'"),
     ("train__learning_rate", "true", "train.learning_rate must be a number, however: true"),
     ("train__learning_rate", "9" * 400, "train.learning_rate must be a number, however: a number"),
-    ("train__schedule", "linear", "train.schedule must be one of one_cycle, cosine, constant, how"),
+    (
+        "train__schedule",
+        "linear",
+        "train.schedule must be one of one_cycle, cosine, staircase, constant, however: 'linear'",
+    ),
     ("train__lambda_sparse", "-0.01", "train.lambda_sparse must be at least 0, however: -0.01"),
     ("train__clip_norm", "0.0", "train.clip_norm must be greater than 0, however: 0.0"),
     ("train__device", "gpu", "train.device must be one of auto, cpu, cuda, mps, however: 'gpu'"),
@@ -512,6 +516,7 @@ def test_choices_are_complete() -> None:
     assert get_args(Train.model_fields["schedule"].annotation) == (
         "one_cycle",
         "cosine",
+        "staircase",
         "constant",
     )
     assert math.isclose(Params().evaluate.threshold, 1e-6)

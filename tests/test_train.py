@@ -1,6 +1,7 @@
 """Training: batches, orders, schedules, seeds, what is refused."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -60,7 +61,14 @@ def test_one_cycle_is_torchs(total: int) -> None:
             scheduler.step()
 
 
-@given(fraction=st.floats(0, 1), schedule=st.sampled_from(["one_cycle", "cosine", "constant"]))
+def test_the_staircase_is_the_papers() -> None:
+    """0.7 times, every 200 of 4000 iterations."""
+    rates = [learning_rate("staircase", i / 3999) for i in range(4000)]
+    assert rates[:-1] == pytest.approx([0.7 ** (i // 200) for i in range(3999)])
+    assert rates[-1] == rates[-2]
+
+
+@given(fraction=st.floats(0, 1), schedule=st.sampled_from(get_args(Schedule)))
 def test_the_learning_rate_stays_within_its_peak(fraction: float, schedule: Schedule) -> None:
     assert 0 <= learning_rate(schedule, fraction) <= 1
 
