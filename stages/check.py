@@ -1,13 +1,13 @@
 """Checks params.yaml before any other stage runs, since DVC deletes a stage's outputs first.
 
-The output never changes: only a mistake in params.yaml stops what comes after, a change does not
-make anything run again.
+And notes which code each stage runs, for that one to depend on: data/code/<stage>.txt. A change in
+params.yaml, or of other stages' code, changes no such note, and makes nothing run again.
 """
 
 from pathlib import Path
 
 from stages import run
-from tabnet import files
+from tabnet import files, sources
 from tabnet.params import Params
 
 
@@ -19,7 +19,9 @@ def main(params: Params) -> None:
             from tabnet.device import resolve
 
             resolve(device)
-    files.write_text(Path("data", "params.valid"), "params.yaml is valid.\n")
+    with files.replace_folder(Path("data", "code")) as folder:
+        for stage in set(sources.stages()) - {"check"}:
+            (folder / f"{stage}.txt").write_text(sources.digests(f"stages.{stage}"))
 
 
 if __name__ == "__main__":

@@ -159,6 +159,7 @@ class Train(Section):
     seeds: Seeds = tuple(range(1, 22))
     epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 120
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 512
+    buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
     learning_rate: Annotated[float, Field(gt=0)] = 0.065
     schedule: Literal["one_cycle", "cosine", "staircase", "constant"] = "one_cycle"
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.3
@@ -169,6 +170,15 @@ class Train(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10
+
+    @model_validator(mode="after")
+    def _holds_a_batch(self) -> Self:
+        if self.buffer_rows < self.batch_size:
+            raise ValueError(
+                f".buffer_rows must be at least batch_size ({self.batch_size}), however: "
+                f"{self.buffer_rows}"
+            )
+        return self
 
 
 class Explain(Section):

@@ -1,11 +1,10 @@
-"""What an epoch consists of: its batches, each seed's order of the rows, the learning rate."""
+"""What an epoch consists of: its batches, the orders of the rows, the learning rate."""
 
 import math
 from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 Schedule = Literal["one_cycle", "cosine", "staircase", "constant"]
 
@@ -24,13 +23,19 @@ def batch_slices(rows: int, batch_size: int) -> list[slice]:
     return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
 
 
-def row_order(seeds: Sequence[int], epoch: int, rows: int) -> NDArray[np.int64]:
-    """The order in which each seed sees the rows in an epoch: N x K, a permutation a column.
+def streams(seeds: Sequence[int], epoch: int) -> list[np.random.Generator]:
+    """What each seed draws its order of the rows from in an epoch.
 
     A stream of its own for every seed and epoch: a run that is resumed needs no generator's state.
     """
-    streams = [np.random.SeedSequence(seed, spawn_key=(1, epoch)) for seed in seeds]
-    return np.stack([np.random.default_rng(s).permutation(rows) for s in streams], 1)
+    keys = [np.random.SeedSequence(seed, spawn_key=(1, epoch)) for seed in seeds]
+    return [np.random.default_rng(key) for key in keys]
+
+
+def group_order(epoch: int, groups: int) -> list[int]:
+    """The order in which an epoch reads the groups of rows: the same for all seeds."""
+    stream = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(3, epoch)))
+    return [int(group) for group in stream.permutation(groups)]
 
 
 def learning_rate(schedule: Schedule, fraction: float) -> float:

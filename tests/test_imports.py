@@ -7,12 +7,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from tabnet.params import Override
-from tests.imports import ROOT, external, imported, modules, reached, source
+from tabnet.sources import imported, modules, reached, source
+from tests.imports import ROOT, external
 
 # Each may import the ones before it, and nothing of what comes after.
 CORE = ["sparsemax", "layers", "model", "engine", "train"]
 WITHOUT_TORCH = ["arrays", "datasets", "files", "params", "plain_yaml", "report", "rules"]
-WITHOUT_TORCH += ["scores", "tables"]
+WITHOUT_TORCH += ["scores", "sources", "tables"]
 SECTIONS = {"generate", "model", "train", "explain", "evaluate", "trust", "report"}
 
 DVC: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")
@@ -27,19 +28,14 @@ def test_there_is_a_stage_for_every_script() -> None:
         assert stage["desc"]
 
 
-@pytest.mark.parametrize("name", STAGES)
-def test_the_deps_of_a_stage_are_its_imports(name: str) -> None:
-    declared = {
-        dep for dep in DVC["stages"][name]["deps"] if dep.startswith(("stages/", "tabnet/"))
+def test_a_stage_depends_on_the_note_of_its_own_code() -> None:
+    """What the note says of it is tested in test_sources.py."""
+    code = {
+        name: [dep for dep in stage["deps"] if dep.startswith(("stages", "tabnet", "data/code"))]
+        for name, stage in DVC["stages"].items()
     }
-    needed = {source(m).relative_to(ROOT).as_posix() for m in reached(f"stages.{name}")}
-    files = {dep for dep in declared if dep.endswith(".py")}
-    assert files == needed
-    # The report's template, style and script are no modules, but decide its bytes as well.
-    others = {p.relative_to(ROOT).as_posix() for p in (ROOT / "tabnet").rglob("*") if p.is_file()}
-    others = {path for path in others if not path.endswith((".py", ".pyc", ".nbi", ".nbc"))}
-    folders = {dep.rpartition("/")[0] for dep in files}
-    assert declared - files == {p for p in others if p.rpartition("/")[0] in folders - {"tabnet"}}
+    assert code.pop("check") == ["stages", "tabnet"]
+    assert code == {name: [f"data/code/{name}.txt"] for name in code}
 
 
 def read_parameters(name: str) -> set[str]:

@@ -109,6 +109,12 @@ BAD_VALUES = [
     ("train__seeds", "[4294967296]", "train.seeds[0] must be at most 4294967295, however: 4294967"),
     ("train__seeds", str(list(range(1001))), "train.seeds must have at most 1000 entries, however"),
     ("train__batch_size", "1", "train.batch_size must be at least 2, however: 1"),
+    ("train__buffer_rows", "1", "train.buffer_rows must be at least 2, however: 1"),
+    (
+        "train__buffer_rows",
+        "100",
+        "train.buffer_rows must be at least batch_size (512), however: 100",
+    ),
     ("train__learning_rate", "0", "train.learning_rate must be greater than 0, however: 0"),
     ("train__learning_rate", ".inf", "train.learning_rate must be a finite number, however: inf"),
     ("train__learning_rate", "1e999", "train.learning_rate must be a finite number, however: inf"),

@@ -132,4 +132,4 @@ def test_the_check_before_every_run_ends_in_one_line_too(text: str, tmp_path: Pa
     valid = check(file)
     assert (done.returncode, done.stdout) == (0 if valid else 1, "")
     assert len(done.stderr.splitlines()) == (0 if valid else 1), done.stderr
-    assert (tmp_path / "data" / "params.valid").exists() == valid
+    assert (tmp_path / "data" / "code").exists() == valid

@@ -11,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tabnet.buffers import Buffers
 from tabnet.model import TabNet, initialise
 from tabnet.params import Model, Train
-from tabnet.schedule import Schedule, batch_slices, learning_rate, row_order
+from tabnet.schedule import Schedule, batch_slices, learning_rate
+from tabnet.source import Arrays
 from tabnet.train import fit
 
 
@@ -32,11 +34,17 @@ def test_batches_cover_every_row_once_and_none_has_one_row(rows: int, batch_size
 
 
 def test_orders_are_permutations_of_each_seeds_own() -> None:
-    order = row_order((3, 7), 5, 50)
+    def orders(seeds: tuple[int, ...], epoch: int) -> NDArray[np.int32]:
+        x = np.zeros((50, 1), np.float32)
+        source = Arrays(("a",), ("no", "yes"), x, np.arange(50) % 2)
+        (buffer,) = Buffers(source, seeds, most=10, share=0).epoch(epoch)
+        return buffer.rows
+
+    order = orders((3, 7), 5)
     assert (np.sort(order, 0) == np.arange(50)[:, None]).all()
     assert (order[:, 0] != order[:, 1]).any()
-    assert (row_order((7,), 5, 50)[:, 0] == order[:, 1]).all()
-    assert (row_order((3,), 6, 50)[:, 0] != order[:, 0]).any()
+    assert (orders((7,), 5)[:, 0] == order[:, 1]).all()
+    assert (orders((3,), 6)[:, 0] != order[:, 0]).any()
 
 
 @pytest.mark.parametrize("total", [10, 137, 1200])

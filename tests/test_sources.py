@@ -1,0 +1,107 @@
+"""Which code a stage depends on: what it really loads, and no more than its imports lead to."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tabnet import sources
+from tests.imports import ROOT
+
+# Every stage's note, from the tree that the process starts in.
+NOTES = """
+from tabnet import sources
+for stage in sources.stages():
+    print(stage, repr(sources.digests(f"stages.{stage}")))
+"""
+LOADED = """
+import sys, stages.{}
+for module in list(sys.modules.values()):
+    print(getattr(module, "__file__", ""))
+"""
+DRAWING = {"report", "index", "seed_counts", "paper"}
+TRAINING = {"train", "trust", "peers", "seed_counts"}
+
+
+def output(code: str, tree: Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tree, env={**os.environ, "PYTHONPATH": str(tree)},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout.splitlines()
+
+
+def notes(tree: Path) -> dict[str, str]:
+    lines = (line.partition(" ") for line in output(NOTES, tree))
+    return {stage: note for stage, _, note in lines}
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the code."""
+    folder = tmp_path_factory.mktemp("tree")
+    for package in sources.PACKAGES:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / package, folder / package, ignore=ignored)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def before(tree: Path) -> dict[str, str]:
+    """The notes of that copy as it is."""
+    return notes(tree)
+
+
+@pytest.mark.parametrize("stage", ["check", "generate", "evaluate", "index", "train"])
+def test_what_a_stage_loads_is_in_its_note(stage: str) -> None:
+    loaded = {Path(path) for path in output(LOADED.format(stage), ROOT) if path}
+    own = {path for path in loaded if path.is_relative_to(ROOT) and ".venv" not in path.parts}
+    assert len(own) >= 10
+    assert own <= set(sources.files(f"stages.{stage}"))
+
+
+@pytest.mark.parametrize(
+    ("edited", "stages"),
+    [
+        ("tabnet/report/charts.py", DRAWING),
+        ("tabnet/report/script.js", DRAWING),
+        ("tabnet/report/paper/page.html.jinja", {"paper", "seed_counts"}),
+        ("tabnet/kernel/iteration.py", TRAINING),
+        ("tabnet/kernel/consensus.py", {"explain", "trust", "peers", "seed_counts"}),
+        ("tabnet/device.py", {"check", "explain"} | TRAINING),  # check imports it in a function
+        ("tabnet/scores.py", {"evaluate", "peers", "seed_counts"}),
+        ("tabnet/trust.py", {"trust"}),
+        ("stages/evaluate.py", {"evaluate"}),
+        ("tabnet/params.py", set(sources.stages())),
+    ],
+)
+def test_an_edit_changes_the_notes_of_the_stages_that_import_it(
+    edited: str, stages: set[str], tree: Path, before: dict[str, str]
+) -> None:
+    file = tree / edited
+    content = file.read_bytes()
+    file.write_bytes(content + b"\n")
+    after = notes(tree)
+    file.write_bytes(content)
+    assert {name for name in before if before[name] != after[name]} == stages
+    assert before.keys() == after.keys() == set(sources.stages())
+
+
+def test_a_file_that_is_no_part_of_a_stage_changes_no_note(
+    tree: Path, before: dict[str, str]
+) -> None:
+    strange = [tree / "tabnet" / "report" / name for name in (".charts.py.swp", "unused.py")]
+    for file in strange:
+        file.write_bytes(b"pass\n")
+    assert notes(tree) == before
+    for file in strange:
+        file.unlink()
+
+
+def test_sha256sum_understands_a_note(tmp_path: Path) -> None:
+    note = tmp_path / "index.txt"
+    note.write_text(sources.digests("stages.index"))
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", note], cwd=ROOT, check=True)
