@@ -156,7 +156,7 @@ class Model(Section):
 class Train(Section):
     """How the models are trained, one a seed, all together."""
 
-    seeds: Seeds = tuple(range(1, 22))
+    seeds: Seeds = tuple(range(1, 16))
     epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 140
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 512
     buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
