@@ -10,8 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from dvc.schema import COMPILED_LOCKFILE_SCHEMA
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from voluptuous import Invalid
 
 LOCK, NOTES = Path("dvc.lock"), Path(".dvc", "tmp", "rwlock")
 
@@ -53,14 +55,13 @@ def _is_dvc(process: int) -> bool:
 
 
 def _whole(lock: Path) -> bool:
+    """Whether dvc can read it. Half of it may be whole YAML, of which dvc still refuses a part."""
     try:
         data = YAML(typ="safe", pure=True).load(lock.read_bytes())
-    except (YAMLError, ValueError):
+        COMPILED_LOCKFILE_SCHEMA(data)
+    except (YAMLError, ValueError, Invalid):
         return False
-    stages = data.get("stages") if isinstance(data, dict) else None
-    return isinstance(stages, dict) and all(
-        isinstance(stage, dict) and "cmd" in stage for stage in stages.values()
-    )
+    return bool(data["stages"])
 
 
 if __name__ == "__main__":

@@ -1,21 +1,28 @@
 """Draws the index of all data sets' reports: reports/index.html."""
 
-import json
 from pathlib import Path
 
 from stages import run
-from tabnet import files
+from tabnet import files, plain_json
 from tabnet.params import Params
 from tabnet.report import index
+from tabnet.report.measured import Card
 
 REPORTS = Path("reports")
 
 
 def main(params: Params) -> None:
     """Collects the cards that the reports' stage left in reports/index."""
-    paths = [REPORTS / "index" / f"{dataset}.json" for dataset in params.datasets]
-    cards = [json.loads(path.read_text("utf-8")) for path in paths]
+    cards = [_card(dataset) for dataset in params.datasets]
     files.write_text(REPORTS / "index.html", index.html(cards))
+
+
+def _card(dataset: str) -> Card:
+    path = REPORTS / "index" / f"{dataset}.json"
+    card = plain_json.read(path, Card, what="what the stage report writes")
+    if card["name"] != dataset:
+        raise ValueError(f"{path}: must be of {dataset}, however: of {card['name'][:40]!r}")
+    return card
 
 
 if __name__ == "__main__":

@@ -8,16 +8,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 from tqdm import tqdm
 
 import tabnet
 from stages import run
-from tabnet import files, tables, weights
+from tabnet import files, weights
 from tabnet.checkpoint import Checkpoint
 from tabnet.finished import Finished
 from tabnet.params import Params, Train
+from tabnet.row_groups import RowGroups
 from tabnet.survivors import Losses
 from tabnet.train import Progress, fit
 
@@ -26,12 +25,9 @@ LABEL = "y"
 
 def main(params: Params, dataset: str) -> None:
     source = Path("data", dataset, "train.parquet")
-    table = tables.read(source)
-    features = [name for name in table.column_names if name != LABEL]
-    labels = tables.read(source, columns=pa.schema([(LABEL, pa.string())]))[LABEL]
-    x = tables.matrix(table, features, source=source)
+    rows = RowGroups(source, label=LABEL)
     folder = Path(os.environ.get("DVC_ROOT", "."), ".dvc", "tmp", "checkpoints")
-    inputs = [source.read_bytes(), params.model.model_dump_json().encode(), *_code()]
+    inputs = [files.digest(source), params.model.model_dump_json().encode(), *_code()]
     # How often a checkpoint is written changes no result: it may change from run to run.
     checkpoint = Checkpoint(
         folder, [*inputs, _settings(params.train, "checkpoint_every")], name=dataset
@@ -39,8 +35,7 @@ def main(params: Params, dataset: str) -> None:
     alike = [*inputs, _settings(params.train, "checkpoint_every", "epochs", "warm_start")]
     with _progress(params.train.epochs) as progress:
         fitted, history = fit(
-            pd.DataFrame(x, columns=features),
-            labels.to_pandas(),
+            rows,
             model=params.model,
             train=params.train,
             progress=progress,

@@ -21,7 +21,7 @@ def main(params: Params, dataset: str) -> None:
     data, reports = Path("data", dataset), Path("reports", dataset)
     fitted = weights.load(data / "model.safetensors")
     sample = _sample(data / f"{params.explain.split}.parquet", fitted, params)
-    trained_on = _trained_on(data / "train.parquet", fitted)
+    trained_on = _trained_on(data / "train.parquet", fitted, params)
     settings = Settings(params.model, params.train, params.trust, params.explain.batch_rows)
     found = measure(fitted, sample, trained_on, settings, positive=POSITIVE)
     # No key as in metrics.json: DVC would show both with their files' paths before them.
@@ -42,29 +42,37 @@ def _csv(table: pd.DataFrame) -> str:
 
 def _sample(path: Path, fitted: Fitted, params: Params) -> Sample:
     """Some of the explained rows, drawn without replacement, in the order of the file."""
+    drawn = stream(params.trust.seed, 0)
+    rows = _some(path, fitted, params.trust.rows, drawn, batch_rows=params.explain.batch_rows)
+    return Sample(rows.x, rows.y == POSITIVE, ~pd.isna(rows.y))
+
+
+def _trained_on(path: Path, fitted: Fitted, params: Params) -> Rows:
+    """The rows trained on; of more than are in memory in training, so many, drawn likewise."""
+    drawn = stream(params.trust.seed, 4)
+    return _some(
+        path, fitted, params.train.buffer_rows, drawn, batch_rows=params.explain.batch_rows
+    )
+
+
+def _some(
+    path: Path, fitted: Fitted, most: int, drawn: np.random.Generator, *, batch_rows: int
+) -> Rows:
+    """A file's rows and labels, or `most` of them, read batch by batch."""
     rows = tables.rows(path)
     if not rows:
-        raise ValueError(f"{path}: must have rows to explain, however: it has none")
+        raise ValueError(f"{path}: must have rows, however: it has none")
     chosen = np.zeros(rows, bool)
-    some = min(rows, params.trust.rows)
-    chosen[stream(params.trust.seed, 0).choice(rows, some, replace=False)] = True
+    chosen[drawn.choice(rows, min(rows, most), replace=False)] = True
     schema = pa.schema([*tables.schema(fitted.features), (LABEL, pa.string())])
     x, labels, first = [], [], 0
-    for batch in tables.batches(path, columns=schema, batch_rows=params.explain.batch_rows):
+    for batch in tables.batches(path, columns=schema, batch_rows=batch_rows):
         here = chosen[first : first + batch.num_rows]
         values = tables.matrix(batch, fitted.features, source=path, first_row=first + 1)
         x.append(values[here])
-        labels.append(batch[LABEL].to_numpy(zero_copy_only=False)[here])
+        labels.append(batch[LABEL].filter(pa.array(here)).to_numpy(zero_copy_only=False))
         first += batch.num_rows
-    label = np.concatenate(labels)
-    return Sample(np.concatenate(x), label == POSITIVE, ~pd.isna(label))
-
-
-def _trained_on(path: Path, fitted: Fitted) -> Rows:
-    schema = pa.schema([*tables.schema(fitted.features), (LABEL, pa.string())])
-    table = tables.read(path, columns=schema)
-    labels = table[LABEL].to_numpy(zero_copy_only=False)
-    return Rows(tables.matrix(table, fitted.features, source=path), labels)
+    return Rows(np.concatenate(x), np.concatenate(labels))
 
 
 if __name__ == "__main__":

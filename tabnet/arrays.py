@@ -1,5 +1,7 @@
 """What a person passes as rows and labels, checked and turned into arrays."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -41,11 +43,17 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
         raise ValueError(
             f"y must be one label for each of {rows} rows, however: shape {labels.shape}"
         )
-    if rows < 2:
-        raise ValueError(f"training needs at least 2 rows, however: {rows}")
     if pd.isna(labels).any():
         raise ValueError("y must have a label for every row, however: some are missing")
     classes, index = np.unique(labels, return_inverse=True)
+    names = tuple(map(str, classes.tolist()))
+    check_classes(names, rows)
+    return names, index.astype(np.int64)
+
+
+def check_classes(classes: Sequence[str], rows: int) -> None:
+    """ValueError unless there are two rows or more, of two classes or more."""
+    if rows < 2:
+        raise ValueError(f"training needs at least 2 rows, however: {rows}")
     if len(classes) < 2:
         raise ValueError(f"y must have at least 2 classes, however: only {classes[0]}")
-    return tuple(map(str, classes.tolist())), index.astype(np.int64)

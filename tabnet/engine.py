@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tabnet import layout
 from tabnet.model import TabNet
 from tabnet.params import Model, Train
 
@@ -39,39 +40,39 @@ def by_seed(tensors: Iterable[Tensor]) -> Tensor:
 class TorchEngine:
     """The training state of K TabNets on a device: parameters, running statistics, Adam's moments.
 
-    `weights` are the initial parameters and running statistics by name, each with a leading K; `x`
-    is N x D float32, `y` N int64 (class indices); both are copied to `device` once.
+    `weights` are the initial parameters and running statistics by name, each with a leading K.
     """
 
     def __init__(
         self,
         model: Model,
         weights: Mapping[str, NDArray[np.float32]],
-        x: NDArray[np.float32],
-        y: NDArray[np.int64],
         *,
         train: Train,
         device: torch.device | str,
     ) -> None:
-        device = torch.device(device)
-        n_seeds, _, n_classes = weights["output"].shape
-        network = TabNet(model, n_features=x.shape[1], n_classes=n_classes, n_seeds=n_seeds)
+        self.device = device = torch.device(device)
+        n_seeds, (n_features, n_classes) = len(weights["output"]), layout.sizes(weights)
+        network = TabNet(model, n_features=n_features, n_classes=n_classes, n_seeds=n_seeds)
         network.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
         self.network = network.to(device).train()
-        self.x, self.y = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
         self.lambda_sparse, self.clip_norm = train.lambda_sparse, train.clip_norm
         self.parameters = list(self.network.parameters())
         self.flat = flatten(self.network)
         self.adam = torch.optim.Adam([self.flat], fused=device.type in ("cpu", "cuda"))
 
-    def iterate(self, rows: NDArray[np.int64], learning_rate: float) -> Losses:
+    def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
+        """Take up rows (N x D, N), copied to the device: `iterate` and `validate` number those."""
+        self.x, self.y = torch.from_numpy(x).to(self.device), torch.from_numpy(y).to(self.device)
+
+    def iterate(self, rows: NDArray[np.integer], learning_rate: float) -> Losses:
         """Take one optimiser step on `rows` (B x K, a column a seed).
 
         Returns K x 2: each seed's mean cross entropy and mask entropy, before the step. The loss of
         a seed is cross entropy + lambda_sparse * mask entropy; the seeds' losses are added up, so
         that each seed's gradient is its own.
         """
-        index = torch.from_numpy(rows).to(self.x.device)
+        index = torch.from_numpy(rows).to(self.device)
         logits, entropy = self.network(self.x[index])
         cross_entropy = _cross_entropy(logits, self.y[index])
         losses = torch.stack([cross_entropy.mean(0), entropy], 1)
@@ -86,19 +87,19 @@ class TorchEngine:
         self.adam.step()
 
     @torch.inference_mode()
-    def validate(self, rows: NDArray[np.int64]) -> Losses:
-        """Each seed's mean cross entropy on `rows` (B x K, a column a seed): K.
+    def validate(self, rows: NDArray[np.integer]) -> Losses:
+        """Each seed's cross entropy, summed over `rows` (B x K, a column a seed): K.
 
         With the running statistics, and without a change to anything.
         """
         self.network.eval()
         total = torch.zeros(rows.shape[1], dtype=torch.float64)
         for start in range(0, len(rows), VALIDATION_ROWS):
-            index = torch.from_numpy(rows[start : start + VALIDATION_ROWS]).to(self.x.device)
+            index = torch.from_numpy(rows[start : start + VALIDATION_ROWS]).to(self.device)
             logits, _ = self.network(self.x[index])
             total += _cross_entropy(logits, self.y[index]).sum(0).double().cpu()
         self.network.train()
-        return (total / len(rows)).numpy()
+        return total.numpy()
 
     def weights(self) -> Arrays:
         """The networks' parameters and running statistics, by name, each with a leading K."""

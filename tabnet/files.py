@@ -6,6 +6,7 @@ writer left is found and removed by the next one.
 
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import secrets
@@ -15,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 PathLike = str | os.PathLike[str]
+MOST = 2**28  # bytes to read at once: more than a stage writes into a file that is so read
 
 _REMEDIES = {
     errno.EACCES: "allow writing in its folder",
@@ -30,6 +32,21 @@ _REMEDIES = {
 }
 
 
+def read_bytes(path: PathLike, *, most: int = MOST) -> bytes:
+    """All bytes of a file.
+
+    Raises OSError if it cannot be read, ValueError if it is none (a folder, a pipe, which would
+    never end) or has more than `most` bytes.
+    """
+    if not Path(path).is_file() and Path(path).exists():
+        raise ValueError(f"{path}: must be a file, however: it is a folder or a device")
+    with Path(path).open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{path}: must have at most {most} bytes, however: it has more")
+    return data
+
+
 def write_text(path: PathLike, text: str) -> None:
     """Writes UTF-8 without changing line ends, atomically."""
     write_bytes(path, text.encode())
@@ -39,6 +56,12 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     """Writes bytes, atomically."""
     with replaced(path) as temporary:
         temporary.write_bytes(data)
+
+
+def digest(path: PathLike) -> bytes:
+    """The SHA-256 of a file's bytes, of which few are held at once."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
 
 
 def copy(source: PathLike, target: PathLike) -> None:

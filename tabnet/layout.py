@@ -1,6 +1,9 @@
 """The names and shapes of a TabNet's parameters and running statistics, without the network."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
 
 from tabnet.params import Model
 
@@ -39,6 +42,11 @@ def statistics(model: Model, *, n_features: int) -> Shapes:
     for s in range(model.n_steps):
         names[attention_norm_name(s)] = n_features
     return dict(_running(names))
+
+
+def sizes(weights: Mapping[str, NDArray[np.float32]]) -> tuple[int, int]:
+    """The numbers of features and of classes of weights by name, each with a leading K."""
+    return weights["input_norm.weight"].shape[-1], weights["output"].shape[-1]
 
 
 def glu_name(model: Model, transformer: int, layer: int) -> str:

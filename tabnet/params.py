@@ -138,7 +138,7 @@ class Model(Section):
 
     n_d: Width = 8
     n_a: Width = 8
-    n_steps: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 3
+    n_steps: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 4
     gamma: Annotated[float, Field(ge=1)] = 1.0
     n_independent: Layers = 1
     n_shared: Layers = 1
@@ -157,11 +157,12 @@ class Train(Section):
     """How the models are trained, one a seed, all together."""
 
     seeds: Seeds = tuple(range(1, 22))
-    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 120
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 100
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 512
+    buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
     learning_rate: Annotated[float, Field(gt=0)] = 0.06
-    schedule: Literal["one_cycle", "cosine", "constant"] = "one_cycle"
-    lambda_sparse: Annotated[float, Field(ge=0)] = 0.045
+    schedule: Literal["one_cycle", "cosine", "staircase", "constant"] = "one_cycle"
+    lambda_sparse: Annotated[float, Field(ge=0)] = 0.3
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 15
@@ -169,6 +170,15 @@ class Train(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10
+
+    @model_validator(mode="after")
+    def _holds_a_batch(self) -> Self:
+        if self.buffer_rows < self.batch_size:
+            raise ValueError(
+                f".buffer_rows must be at least batch_size ({self.batch_size}), however: "
+                f"{self.buffer_rows}"
+            )
+        return self
 
 
 class Explain(Section):

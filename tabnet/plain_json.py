@@ -1,8 +1,19 @@
-"""JSON for people and for `dvc metrics`: sorted keys, six digits, null for what is not defined."""
+"""JSON for people and for `dvc metrics`: sorted keys, six digits, null for what is not defined.
+
+And reading what was so written, to the types that the reader needs.
+"""
 
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from tabnet import files
+
+T = TypeVar("T")
 
 
 def text(value: Mapping[str, object]) -> str:
@@ -28,3 +39,41 @@ def _readable(value: object) -> object:
         return value
     assert isinstance(value, float)
     return float(f"{value:.6g}") if math.isfinite(value) else None
+
+
+def read(path: Path, kind: type[T], *, what: str) -> T:
+    """What a JSON file holds, in the types of `kind`, which pydantic checks.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no JSON (UTF-8, no name twice, no NaN), or not `what` it must have; one
+            line that names the file.
+    """
+    try:
+        found = json.loads(
+            files.read_bytes(path).decode(), object_pairs_hook=_distinct, parse_constant=_refuse
+        )
+    except RecursionError:
+        raise ValueError(f"{path}: must be JSON, however: it is nested too deeply") from None
+    except ValueError as error:
+        raise ValueError(f"{path}: must be JSON, however: {error}") from None
+    try:
+        return TypeAdapter(kind).validate_python(found)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = "".join(f"{part}: " for part in first["loc"])[:80]
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{path}: must have {what}, however: {where}{message}") from None
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice[:40]!r} is there twice")
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is none of its numbers")

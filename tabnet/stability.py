@@ -14,7 +14,7 @@ from tabnet.explain import consensus
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 
-# Of |correlation|, and what a pair of importances in it counts (Wa et al. 2023).
+# Lowest |correlation| of an interval, and what a pair in it counts (Wa et al. 2023).
 INTERVALS = ((0.9, 1.0), (0.7, 0.8), (0.5, 0.6), (0.3, 0.4), (0.0, 0.2))
 
 
@@ -90,13 +90,14 @@ def interprestability(importances: Floats) -> float:
     """InterpreStability of the importances of several models (M x D), in [0, 1].
 
     Of all pairs of models, the share whose |Pearson correlation| lies in [0.9, 1] counts 1, in
-    [0.7, 0.9) 0.8, in [0.5, 0.7) 0.6, in [0.3, 0.5) 0.4, below 0.2 (Wa, Lu and Wang 2023, "Stable
-    and Interpretable Deep Learning for Tabular Data", arXiv 2310.02870, as its authors' notebook
-    computes it). A pair without a correlation, as one of them is constant, counts 0. NaN of fewer
-    than two models.
+    [0.7, 0.9) 0.8, in [0.5, 0.7) 0.6, in [0.3, 0.5) 0.4, below 0.2. It is the score of Wa, Lu and
+    Wang 2023 ("Stable and Interpretable Deep Learning for Tabular Data", arXiv 2310.02870) as
+    their notebook computes it (EDA.ipynb of their repository InterpreTabNet), where nine models
+    are trained on random parts of the rows; the paper's text was not at hand. A pair without a
+    correlation, as one of them is constant, counts 0. NaN of fewer than two models.
 
     NOTE[DIFF]: the R package tabnet sums correlation times weight, over checkpoints of one model;
-    here, as in the paper, models are independent and a pair counts by its interval alone.
+    here, as in the notebook, models are trained apart and a pair counts by its interval alone.
 
     >>> interprestability(np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1]]))
     1.0

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 Arrays = dict[str, NDArray[np.float32]]
 Losses = NDArray[np.float64]
+Order = NDArray[np.integer]
 
 logger = logging.getLogger(__name__)
 REMEDY = "try a lower train.learning_rate or train.clip_norm"
@@ -17,14 +18,17 @@ REMEDY = "try a lower train.learning_rate or train.clip_norm"
 class Engine(Protocol):
     """The training state of K TabNets, wherever it is computed."""
 
-    def iterate(self, rows: NDArray[np.int64], learning_rate: float) -> Losses:
+    def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
+        """Take up rows (N x D, N): `iterate` and `validate` number those from now on."""
+
+    def iterate(self, rows: Order, learning_rate: float) -> Losses:
         """Take one optimiser step on `rows` (B x K, a column a seed).
 
         Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
         """
 
-    def validate(self, rows: NDArray[np.int64]) -> Losses:
-        """Each seed's mean cross entropy on `rows` (B x K, a column a seed): K.
+    def validate(self, rows: Order) -> Losses:
+        """Each seed's cross entropy, summed over `rows` (B x K, a column a seed): K.
 
         With the running statistics, and without a change to anything.
         """
@@ -51,6 +55,7 @@ class Survivors:
         self.kept = list(range(len(seeds)))
         self.stopped: list[int] = []
         self.engine = make(seeds)
+        self._rows: tuple[NDArray[np.float32], NDArray[np.int64]] | None = None
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -74,7 +79,13 @@ class Survivors:
         if self.kept:
             self.engine.restore(state)
 
-    def iterate(self, order: NDArray[np.int64], rate: float, *, epoch: int, batch: int) -> Losses:
+    def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
+        """Take up other rows, those that all seeds' orders number from now on."""
+        if self._rows is None or self._rows[0] is not x:
+            self._rows = x, y
+            self.engine.load(x, y)
+
+    def iterate(self, order: Order, rate: float, *, epoch: int, batch: int) -> Losses:
         """One step of all that are left on their columns of `order` (B x all seeds).
 
         Returns the losses of all seeds, NaN for those that are not there any more.
@@ -99,17 +110,21 @@ class Survivors:
         losses[[k for k, good in zip(self.kept, finite, strict=True) if not good]] = np.nan
         self._drop(~finite, f"weights are not finite after epoch {epoch}")
 
-    def validate(self, rows: NDArray[np.int64], losses: Losses, *, epoch: int) -> Losses:
-        """An epoch's losses (all seeds x 2) beside those on `rows` (B x all seeds): x 3.
+    def validate(self, rows: Order) -> Losses:
+        """All seeds' cross entropies, summed over `rows` (B x all seeds); NaN for those gone."""
+        found = np.full(len(self._all), np.nan)
+        if self.kept:
+            found[self.kept] = self.engine.validate(rows[:, self.kept])
+        return found
+
+    def check_validation(self, losses: Losses, found: Losses, *, epoch: int) -> Losses:
+        """An epoch's losses (all seeds x 2) beside those that validation `found`: x 3.
 
         A seed that has none that is finite has diverged: its losses become NaN.
         """
-        found = np.full((len(self._all), 1), np.nan)
-        if self.kept:
-            found[self.kept, 0] = self.engine.validate(rows[:, self.kept])
-        losses = np.concatenate([losses, found], 1)
-        finite = np.isfinite(found[self.kept, 0])
-        losses[~np.isfinite(found[:, 0])] = np.nan
+        losses = np.concatenate([losses, found[:, None]], 1)
+        finite = np.isfinite(found[self.kept])
+        losses[~np.isfinite(found)] = np.nan
         self._drop(~finite, f"validation loss is not finite after epoch {epoch}")
         return losses
 
@@ -145,6 +160,8 @@ class Survivors:
             self.kept = kept
             if kept:
                 self.engine = self._make(self.seeds)
+                if self._rows:
+                    self.engine.load(*self._rows)
 
 
 def _finite(weights: Arrays) -> NDArray[np.bool_]:

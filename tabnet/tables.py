@@ -113,6 +113,18 @@ def rows(path: PathLike) -> int:
         return int(file.metadata.num_rows)
 
 
+def group_rows(path: PathLike) -> tuple[int, ...]:
+    """The number of rows of each row group of a Parquet file; raises as `read` does."""
+    with _opened(path) as file:
+        return _group_rows(file)
+
+
+def columns(path: PathLike) -> pa.Schema:
+    """The names and types of a Parquet file's columns; raises as `read` does."""
+    with _opened(path) as file:
+        return file.schema_arrow
+
+
 def read(path: PathLike, *, columns: Sequence[str] | pa.Schema | None = None) -> pa.Table:
     """A Parquet file's columns: all, those named, or those of a schema and of its types.
 
@@ -123,9 +135,22 @@ def read(path: PathLike, *, columns: Sequence[str] | pa.Schema | None = None) ->
     """
     with _opened(path) as file:
         names = _checked(path, file, columns)
-        _check_memory(path, file, names)
+        _check_memory(path, file.metadata.num_rows, names)
         with _named(path):
             return _valid(file.read(columns=names).select(names))
+
+
+def row_groups(
+    path: PathLike, groups: Sequence[int], *, columns: Sequence[str] | pa.Schema
+) -> Iterator[pa.Table]:
+    """Some row groups of a Parquet file, in this order, one at a time; raises as `read` does."""
+    with _opened(path) as file:
+        names, sizes = _checked(path, file, columns), _group_rows(file)
+        for group in groups:
+            _check_memory(path, sizes[group], names)
+            with _named(path):
+                valid = _valid(file.read_row_group(group, columns=names).select(names))
+            yield valid
 
 
 def batches(
@@ -193,17 +218,20 @@ def _opened(path: PathLike) -> Iterator[Any]:
 def _check_counts(path: PathLike, file: Any) -> None:
     """The footer has no checksum: what it says of the number of rows must agree."""
     # Not the counts of its columns: pyarrow may crash on asking a damaged file for them.
-    found = file.metadata
-    rows = sum(found.row_group(index).num_rows for index in range(found.num_row_groups))
-    if rows != found.num_rows:
+    if sum(_group_rows(file)) != file.metadata.num_rows:
         raise ValueError(
             f"{path}: must be a whole Parquet file, however: it disagrees on its number of rows"
         )
 
 
-def _check_memory(path: PathLike, file: Any, names: Sequence[str]) -> None:
+def _group_rows(file: Any) -> tuple[int, ...]:
+    found = file.metadata
+    return tuple(found.row_group(index).num_rows for index in range(found.num_row_groups))
+
+
+def _check_memory(path: PathLike, rows: int, names: Sequence[str]) -> None:
     """A few bytes of Parquet can say that a column holds a value billions of times."""
-    need = 4 * file.metadata.num_rows * len(names)
+    need = 4 * rows * len(names)
     have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if need > have:
         raise ValueError(

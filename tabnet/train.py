@@ -8,23 +8,23 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from tabnet import device
-from tabnet.arrays import class_labels, feature_names, finite_rows
+from tabnet.buffers import Buffers
 from tabnet.checkpoint import Checkpoint
 from tabnet.finished import Finished
 from tabnet.history import fates, table
 from tabnet.kernel.engine import KernelEngine
 from tabnet.params import Model, Train
+from tabnet.source import Source, given, held
 from tabnet.survivors import Engine, Losses, Survivors
 from tabnet.training import Training
-from tabnet.validation import split
 from tabnet.weights import Fitted, initial
 
 Progress = Callable[[int, Losses], None]
 
 
 def fit(
-    x: pd.DataFrame | ArrayLike,
-    y: pd.Series | ArrayLike,
+    x: pd.DataFrame | ArrayLike | Source,
+    y: pd.Series | ArrayLike | None = None,
     *,
     model: Model | None = None,
     train: Train | None = None,
@@ -35,11 +35,13 @@ def fit(
     """Train one TabNet for each of `train.seeds`, all together.
 
     `x`: B x D numbers, finite; a DataFrame's column names become the features' names. `y`: B
-    labels of two or more classes, sorted into the order of the logits. `progress` is called after
-    every epoch with its number, from 1, and its losses (K x 2, or K x 3 with validation). With a
-    `checkpoint`, training goes on from it if it holds one, and writes it every
-    `train.checkpoint_every` epochs. With `train.warm_start`, which needs `finished`, it goes on
-    from the end of a finished run of fewer epochs if that holds one, and leaves its own end there.
+    labels of two or more classes, sorted into the order of the logits. Or `x` is a source of
+    labelled rows, without `y`: what is more than `train.buffer_rows` is read again in each epoch.
+
+    `progress` is called after every epoch with its number, from 1, and its losses (K x 2, or K x 3
+    with validation). With a `checkpoint`, training goes on from it if it holds one, and writes it
+    every `train.checkpoint_every` epochs. With `train.warm_start`, which needs `finished`, it goes
+    on from the end of a finished run of fewer epochs if that holds one, and leaves its own there.
 
     Returns the model, and the history: a row for each epoch and seed with `epoch`, `seed`, `loss`
     (cross entropy), `sparsity` (mask entropy), each the mean over the rows that the epoch trained
@@ -60,12 +62,10 @@ def fit(
     (('False', 'True'), (1, 2), 6)
     """
     model, train = model or Model(), train or Train()
-    features = feature_names(x)
-    rows = finite_rows(x)
-    classes, labels = class_labels(y, len(rows))
-    parts = split(train.seeds, len(rows), train.validation_share)
-    make = partial(_engine, model, len(classes), rows, labels, train)
-    training = Training(Survivors(make, train.seeds), parts, train)
+    source = _source(x, y, train)
+    buffers = Buffers(source, train.seeds, most=train.buffer_rows, share=train.validation_share)
+    make = partial(_engine, model, source, train)
+    training = Training(Survivors(make, train.seeds), buffers, train)
     _go_on(training, checkpoint, finished)
     _run(training, progress, checkpoint)
     if finished and train.warm_start:
@@ -74,8 +74,8 @@ def fit(
     found = fates(training.history, train.patience)
     fitted = Fitted(
         model,
-        features,
-        classes,
+        source.features,
+        source.classes,
         seeds,
         weights,
         diverged=_by_seed(train.seeds, found.diverged, found.epochs + 1),
@@ -83,6 +83,20 @@ def fit(
         warm_starts=tuple(training.warm_starts),
     )
     return fitted, table(train.seeds, training.history, train.patience)
+
+
+def _source(
+    x: pd.DataFrame | ArrayLike | Source, y: pd.Series | ArrayLike | None, train: Train
+) -> Source:
+    if isinstance(x, Source):
+        if y is not None:
+            raise ValueError(
+                "a source of labelled rows must come without y, however: both are given"
+            )
+        return held(x, train.buffer_rows)
+    if y is None:
+        raise ValueError("x must come with a label for each row, however: y is missing")
+    return given(x, y)
 
 
 def _by_seed(
@@ -119,18 +133,16 @@ def _run(training: Training, progress: Progress | None, checkpoint: Checkpoint |
 
 def _engine(
     model: Model,
-    n_classes: int,
-    x: NDArray[np.float32],
-    y: NDArray[np.int64],
+    source: Source,
     train: Train,
     seeds: Sequence[int],
 ) -> Engine:
     """The engine of `train.device` for `seeds`: compiled code on the CPU, torch elsewhere."""
     where = device.resolve(train.device)
-    start = initial(model, seeds, n_features=x.shape[1], n_classes=n_classes)
+    start = initial(model, seeds, n_features=len(source.features), n_classes=len(source.classes))
     if where == "cpu":
-        return KernelEngine(model, start, x, y, train=train)
+        return KernelEngine(model, start, train=train, rows=source.rows)
     # Imported only where it computes: importing torch takes longer than many a training.
     from tabnet.engine import TorchEngine
 
-    return TorchEngine(model, start, x, y, train=train, device=where)
+    return TorchEngine(model, start, train=train, device=where)

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet.buffers import Buffers
 from tabnet.history import fates
 from tabnet.params import Train
-from tabnet.schedule import batch_slices, learning_rate, row_order
+from tabnet.schedule import learning_rate
 from tabnet.survivors import Arrays, Losses, Survivors
-from tabnet.validation import Best, Parts
+from tabnet.validation import Best
 
 WARM_STARTS = "warm_starts"
 
@@ -22,8 +23,8 @@ class Training:
     epochs after which finished runs were gone on from.
     """
 
-    def __init__(self, survivors: Survivors, parts: Parts, train: Train) -> None:
-        self.survivors, self.parts, self.train = survivors, parts, train
+    def __init__(self, survivors: Survivors, buffers: Buffers, train: Train) -> None:
+        self.survivors, self.buffers, self.train = survivors, buffers, train
         self.history: list[Losses] = []
         self.best = Best(len(train.seeds))
         self.warm_starts: list[int] = []
@@ -35,28 +36,40 @@ class Training:
 
     def epoch(self) -> Losses:
         """Train one epoch and validate; the losses, each a mean over rows."""
-        epoch, rows = len(self.history), len(self.parts.training)
-        batches = batch_slices(rows, self.train.batch_size)
-        last = max(1, self.train.epochs * len(batches) - 1)
-        order = np.take_along_axis(
-            self.parts.training, row_order(self.train.seeds, epoch, rows), axis=0
-        )
-        losses = np.zeros((len(self.train.seeds), 2))
-        for i, batch in enumerate(batches):
-            fraction = (epoch * len(batches) + i) / last
-            rate = self.train.learning_rate * learning_rate(self.train.schedule, fraction)
-            found = self.survivors.iterate(order[batch], rate, epoch=epoch + 1, batch=i + 1)
-            losses += found * (batch.stop - batch.start)
+        epoch = len(self.history)
+        losses = self._trained(epoch) / self.buffers.training
         self.survivors.check_weights(losses, epoch=epoch + 1)
-        losses /= rows
-        if len(self.parts.validation):
+        if self.buffers.validation:
             losses = self._validated(losses, epoch + 1)
         self.history.append(losses)
         return losses
 
+    def _trained(self, epoch: int) -> Losses:
+        """Train one epoch; the sums of its losses over rows."""
+        batches = self.buffers.batches(epoch, self.train.batch_size)
+        count, done = sum(map(len, batches)), 0
+        last = max(1, self.train.epochs * count - 1)
+        losses = np.zeros((len(self.train.seeds), 2))
+        for buffer, slices in zip(self.buffers.epoch(epoch), batches, strict=True):
+            self.survivors.load(buffer.x, buffer.y)
+            for batch in slices:
+                fraction = (epoch * count + done) / last
+                rate = self.train.learning_rate * learning_rate(self.train.schedule, fraction)
+                done += 1
+                found = self.survivors.iterate(
+                    buffer.rows[batch], rate, epoch=epoch + 1, batch=done
+                )
+                losses += found * (batch.stop - batch.start)
+        return losses
+
     def _validated(self, losses: Losses, epoch: int) -> Losses:
         """The losses with those of validation; what is better is kept, what is worse may stop."""
-        losses = self.survivors.validate(self.parts.validation, losses, epoch=epoch)
+        found = np.zeros(len(self.train.seeds))
+        for buffer in self.buffers.held_out():
+            self.survivors.load(buffer.x, buffer.y)
+            found += self.survivors.validate(buffer.rows)
+        found /= self.buffers.validation
+        losses = self.survivors.check_validation(losses, found, epoch=epoch)
         better = self.best.update(losses[:, 2], epoch)
         if better.any():
             self.best.keep(self.survivors.engine.weights(), self.survivors.kept, better)
@@ -74,12 +87,12 @@ class Training:
         self.warm_starts = [int(epochs) for epochs in state[WARM_STARTS]]
         found = fates(history, self.train.patience)
         self.survivors.restore(state, diverged=found.diverged, stopped=found.stopped)
-        if len(self.parts.validation):
+        if self.buffers.validation:
             self.best.restore(state, history)
 
     def result(self) -> tuple[tuple[int, ...], Arrays]:
         """The seeds that have not diverged and their weights: with validation, the best ones."""
-        if not len(self.parts.validation):
+        if not self.buffers.validation:
             return self.survivors.seeds, self.survivors.engine.weights()
         good = ~fates(self.history, self.train.patience).diverged
         seeds = tuple(seed for seed, is_good in zip(self.train.seeds, good, strict=True) if is_good)

@@ -1,6 +1,7 @@
 """Validation: which rows each seed holds out, and the best weights that they have chosen so far."""
 
 from collections.abc import Mapping, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -8,40 +9,50 @@ from numpy.typing import NDArray
 
 from tabnet.survivors import Arrays, Losses
 
-Indices = NDArray[np.int64]
+Indices = NDArray[np.int32]
 PREFIX = "best."  # of the best weights' names in a checkpoint
 
 
 class Parts(NamedTuple):
-    """The rows that each seed trains on and those that it holds out, a column a seed."""
+    """The rows of a group that each seed trains on and those that it holds out, a column a seed."""
 
     training: Indices  # N x K
     validation: Indices  # M x K
 
 
-def split(seeds: Sequence[int], rows: int, share: float) -> Parts:
-    """Each seed's own random part of `rows` rows to validate on, `share` of them, and the rest.
-
-    A seed's part depends on nothing but the seed and the number of rows; over all seeds, every row
-    is trained on.
+def validation_rows(sizes: Sequence[int], share: float) -> list[int]:
+    """How many rows of each group of `sizes` rows to validate on: in all, a `share` of them.
 
     Raises ValueError unless there are 1 row to validate on and 2 to train on; or share is 0.
 
-    >>> [part.shape for part in split((1, 2, 3), 10, 0.2)]
-    [(8, 3), (2, 3)]
+    >>> validation_rows([5, 5, 1], 0.3)
+    [2, 1, 0]
     """
+    rows = sum(sizes)
     held_out = round(share * rows)
     if share and not 1 <= held_out <= rows - 2:
         raise ValueError(
             f"train.validation_share must leave at least 2 of {rows} rows to train on and 1 to "
             f"validate on, however: {share} leaves {rows - held_out} and {held_out}"
         )
-    if not held_out:
-        everything = np.broadcast_to(np.arange(rows)[:, None], (rows, len(seeds)))
-        return Parts(everything, everything[:0])
-    streams = [np.random.SeedSequence(seed, spawn_key=(2,)) for seed in seeds]
-    order = np.stack([np.random.default_rng(s).permutation(rows) for s in streams], 1)
-    return Parts(np.sort(order[held_out:], 0), np.sort(order[:held_out], 0))
+    until = [round(share * stop) for stop in accumulate(sizes, initial=0)]
+    return [stop - start for start, stop in pairwise(until)]
+
+
+def split(seeds: Sequence[int], rows: int, held_out: int, *, group: int = 0) -> Parts:
+    """Each seed's own random `held_out` rows of a group to validate on, and the rest.
+
+    A seed's part depends on nothing but the seed, the group's number and these numbers of rows;
+    over all seeds, every row is trained on. No part is kept: it is drawn anew where it is needed.
+
+    >>> [part.shape for part in split((1, 2, 3), 10, 2)]
+    [(8, 3), (2, 3)]
+    """
+    key = (2, group) if group else (2,)
+    streams = [np.random.SeedSequence(seed, spawn_key=key) for seed in seeds]
+    order = [np.random.default_rng(s).permutation(rows).astype(np.int32) for s in streams]
+    first = np.stack(order, 1)
+    return Parts(np.sort(first[held_out:], 0), np.sort(first[:held_out], 0))
 
 
 class Best:

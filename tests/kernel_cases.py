@@ -54,10 +54,14 @@ class Case:
         return net.to(dtype)
 
     def kernel(self, train: Train | None = None) -> KernelEngine:
-        return KernelEngine(self.model, self.weights(), *self.data(), train=train or self.train)
+        engine = KernelEngine(self.model, self.weights(), train=train or self.train, rows=self.rows)
+        engine.load(*self.data())
+        return engine
 
     def torch(self) -> TorchEngine:
-        return TorchEngine(self.model, self.weights(), *self.data(), train=self.train, device="cpu")
+        engine = TorchEngine(self.model, self.weights(), train=self.train, device="cpu")
+        engine.load(*self.data())
+        return engine
 
 
 @st.composite

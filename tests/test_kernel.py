@@ -28,7 +28,7 @@ from tabnet.kernel.plan import pack, size
 from tabnet.kernel.threads import Threads, shares
 from tabnet.kernel.vectors import LANES, Vector, load, store
 from tabnet.params import Model, Train
-from tabnet.schedule import batch_slices, row_order
+from tabnet.schedule import batch_slices, streams
 from tabnet.weights import initial
 from tests.kernel_cases import Arrays, Case, cases
 
@@ -321,11 +321,12 @@ def test_runs_end_at_torchs_losses() -> None:
     start = initial(case.model, seeds, **case.sizes)
     ends = []
     for engine in (
-        KernelEngine(case.model, start, x, y, train=train),
-        TorchEngine(case.model, start, x, y, train=train, device="cpu"),
+        KernelEngine(case.model, start, train=train, rows=rows),
+        TorchEngine(case.model, start, train=train, device="cpu"),
     ):
+        engine.load(x, y)
         for epoch in range(epochs):
-            order = row_order(seeds, epoch, rows)
+            order = np.stack([s.permutation(rows) for s in streams(seeds, epoch)], 1)
             losses = [engine.iterate(order[b], 0.02) for b in batch_slices(rows, 250)]
         ends.append(np.mean(losses, axis=0))  # K x 2, of the last epoch
     ours, theirs = ends

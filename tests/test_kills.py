@@ -1,41 +1,38 @@
 """The pipeline killed a few times; `make kills` kills it a hundred times, at random moments."""
 
 import signal
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
-from tests.clones import Clone
-from tests.kills import Contents, kill_once, outputs, pipeline
+from tests.kills import Undisturbed, kill_once, undisturbed
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clone, Contents]:
-    copy = pipeline(Path(tmp_path_factory.mktemp("kills"), "clone"))
-    copy.repro()
-    return copy, outputs(copy)
+def run(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    return undisturbed(tmp_path_factory.mktemp("kills"))
 
 
 @pytest.mark.parametrize(
-    ("after", "target", "how"),
+    ("stages", "at", "target", "how"),
     [
-        (0.5, "group", signal.SIGTERM),
-        (2.5, "dvc", signal.SIGKILL),
-        (4.5, "stage", signal.SIGTERM),
-        (7.0, "group", signal.SIGKILL),
+        (["check", "generate@syn2"], 0.7, "group", signal.SIGTERM),
+        (["explain@syn2", "evaluate@syn2"], 0.5, "dvc", signal.SIGKILL),
+        (["evaluate@syn2", "trust@syn2"], 0.6, "stage", signal.SIGTERM),
+        (["report@syn2", "index"], 0.4, "group", signal.SIGKILL),
     ],
 )
 def test_a_killed_pipeline_ends_as_an_undisturbed_one(
-    undisturbed: tuple[Clone, Contents], after: float, target: str, how: int
+    run: Undisturbed, stages: Sequence[str], at: float, target: str, how: int
 ) -> None:
-    kill_once(*undisturbed, after=after, target=target, how=how)
+    assert kill_once(run, stages, at=at, target=target, how=how)
 
 
-@pytest.mark.parametrize(("target", "how"), [("stage", signal.SIGKILL), ("dvc", signal.SIGKILL)])
-def test_a_training_killed_after_a_checkpoint_goes_on(
-    undisturbed: tuple[Clone, Contents], target: str, how: int
-) -> None:
-    outcome = kill_once(*undisturbed, after=0.0, target=target, how=how, checkpoint=True)
+@pytest.mark.parametrize("target", ["stage", "dvc"])
+def test_a_training_killed_after_a_checkpoint_goes_on(run: Undisturbed, target: str) -> None:
+    how = signal.SIGKILL
+    outcome = kill_once(run, ["train@syn2"], at=0, target=target, how=how, checkpoint=True)
+    assert outcome
     assert (outcome.stage, outcome.recovery) == ("train", "resumed")

@@ -109,6 +109,12 @@ BAD_VALUES = [
     ("train__seeds", "[4294967296]", "train.seeds[0] must be at most 4294967295, however: 4294967"),
     ("train__seeds", str(list(range(1001))), "train.seeds must have at most 1000 entries, however"),
     ("train__batch_size", "1", "train.batch_size must be at least 2, however: 1"),
+    ("train__buffer_rows", "1", "train.buffer_rows must be at least 2, however: 1"),
+    (
+        "train__buffer_rows",
+        "100",
+        "train.buffer_rows must be at least batch_size (512), however: 100",
+    ),
     ("train__learning_rate", "0", "train.learning_rate must be greater than 0, however: 0"),
     ("train__learning_rate", ".inf", "train.learning_rate must be a finite number, however: inf"),
     ("train__learning_rate", "1e999", "train.learning_rate must be a finite number, however: inf"),
@@ -117,7 +123,11 @@ BAD_VALUES = [
     ("train__learning_rate", "yes", "train.learning_rate must be a number, however: 'yes'"),
     ("train__learning_rate", "true", "train.learning_rate must be a number, however: true"),
     ("train__learning_rate", "9" * 400, "train.learning_rate must be a number, however: a number"),
-    ("train__schedule", "linear", "train.schedule must be one of one_cycle, cosine, constant, how"),
+    (
+        "train__schedule",
+        "linear",
+        "train.schedule must be one of one_cycle, cosine, staircase, constant, however: 'linear'",
+    ),
     ("train__lambda_sparse", "-0.01", "train.lambda_sparse must be at least 0, however: -0.01"),
     ("train__clip_norm", "0.0", "train.clip_norm must be greater than 0, however: 0.0"),
     ("train__device", "gpu", "train.device must be one of auto, cpu, cuda, mps, however: 'gpu'"),
@@ -506,6 +516,7 @@ def test_choices_are_complete() -> None:
     assert get_args(Train.model_fields["schedule"].annotation) == (
         "one_cycle",
         "cosine",
+        "staircase",
         "constant",
     )
     assert math.isclose(Params().evaluate.threshold, 1e-6)

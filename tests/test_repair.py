@@ -10,7 +10,17 @@ import pytest
 
 import repair
 
-WHOLE = "schema: '2.0'\nstages:\n  check:\n    cmd: exec python -m stages.check\n"
+WHOLE = """schema: '2.0'
+stages:
+  check:
+    cmd: exec python -m stages.check
+    outs:
+    - path: data/params.valid
+      hash: md5
+      md5: 1e1ba5d8ed4e5b4ed9f9e5c2b6a8c0d4
+      size: 21
+"""
+HALVES = ["outs:", "path: data/params.valid", "hash: md5", "size: 21"]  # without their values
 
 
 @pytest.fixture(autouse=True)
@@ -45,7 +55,13 @@ def test_new_results_are_not_thrown_away() -> None:
     assert repair.LOCK.read_text() == newer
 
 
-@pytest.mark.parametrize("text", ["", WHOLE[:20], WHOLE[:-31], WHOLE[:30] + ": [", "\0"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", WHOLE[:20], WHOLE[:31], WHOLE[:30] + ": [", "\0"),
+        *(WHOLE[: WHOLE.index(half) + half.index(":") + 1] for half in HALVES),
+    ],
+)
 def test_half_a_lock_file_is_taken_from_git_or_removed(text: str) -> None:
     repair.LOCK.write_text(text)
     repair.main()

@@ -7,12 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from tabnet.kernel import compiled
 from tests.clones import Clone, clone
 from tests.kills import Contents, outputs
 
 pytestmark = pytest.mark.slow
 
 DATASET = "syn2"
+OTHER = 65534  # `nobody`, whose home cannot be written
+# Another user, who may read what root may, since the interpreter may lie in root's home.
+AS_OTHER = [
+    *("setpriv", f"--reuid={OTHER}", f"--regid={OTHER}", "--clear-groups"),
+    *(f"--{kind}=-all,+dac_read_search" for kind in ("bounding-set", "inh-caps", "ambient-caps")),
+]
+if os.geteuid() or not shutil.which("setpriv"):
+    AS_OTHER = []
 
 
 @pytest.fixture(scope="module")
@@ -29,20 +38,50 @@ def results(copy: Clone) -> Contents:
     return {name: data for name, data in outputs(copy).items() if name != "dvc.lock"}
 
 
-def test_another_environment(plain: tuple[Clone, Contents], tmp_path: Path) -> None:
-    """Another path, hash seed, locale, time zone, no HOME, a private umask, root or not."""
-    other = clone(tmp_path / "ein anderer Ort, 目录 'é'", small=True)
-    other.set(datasets=f"[{DATASET}]")
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Run at another path, with another hash seed, locale and time zone, without HOME, in private.
+
+    Where this is root, by another user.
+    """
+    copy = clone(tmp_path_factory.mktemp("other") / "ein anderer Ort, 目录 'é'", small=True)
+    copy.set(datasets=f"[{DATASET}]")
+    # Compiled code of its own: it may not write into root's.
+    code = copy.path.with_name("compiled")
+    if found := compiled.folder():
+        shutil.copytree(found, code / found.name)
     command = ["env", "-u", "HOME", "sh", "-c", "umask 077; exec dvc repro -q"]
-    if os.geteuid() == 0 and (setpriv := shutil.which("setpriv")):
-        # Root without any of its privileges: what it may is what its files' owner may.
-        command = [setpriv, "--bounding-set=-all", "--inh-caps=-all", *command]
-    other.run(*command, PYTHONHASHSEED="123", LC_ALL="C", LANG="C", TZ="Pacific/Kiritimati")
+    if AS_OTHER:
+        for path in (copy.path, code):
+            subprocess.run(["chown", "-R", f"{OTHER}:{OTHER}", path], check=True)
+        command = [*AS_OTHER, *command]
+    copy.run(
+        *command,
+        NUMBA_CACHE_DIR=str(code),
+        PYTHONHASHSEED="123",
+        LC_ALL="C",
+        LANG="C",
+        TZ="Pacific/Kiritimati",
+    )
+    return copy
+
+
+def test_another_environment(plain: tuple[Clone, Contents], other: Clone) -> None:
     assert results(other) == plain[1]
     modes = {p.stat().st_mode & 0o077 for p in (other.path / "reports").rglob("*")}
     assert modes == {0}
     locks = [(copy.path / "dvc.lock").read_bytes() for copy in (plain[0], other)]
     assert locks[0] == locks[1]
+
+
+@pytest.mark.skipif(not AS_OTHER, reason="only root, with setpriv, can be another user")
+def test_another_user(plain: tuple[Clone, Contents], other: Clone) -> None:
+    """It was root's run that the bytes were compared with, and it was another's that had them."""
+    for copy, user in ((plain[0], 0), (other, OTHER)):
+        made = [
+            path for name in results(copy) for path in (copy.path / name, copy.path / "dvc.lock")
+        ]
+        assert {path.stat().st_uid for path in made} == {user}
 
 
 def test_two_threads(plain: tuple[Clone, Contents]) -> None:

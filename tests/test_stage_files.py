@@ -121,7 +121,7 @@ FAULTS: list[tuple[str, str, Callable[[Path], None], str]] = [
     ("trust", TRAIN, column("V03", holed), NAN),
     ("trust", TEST, renamed, "must have one column 'V03'"),
     ("trust", TEST, column("V03", holed), NAN),
-    ("trust", TEST, emptied, "must have rows to explain, however: it has none"),
+    ("trust", TEST, emptied, "must have rows, however: it has none"),
 ]
 
 

@@ -31,10 +31,9 @@ Y = X[:, 0] > 0
 def make(kind: str, mask_type: str, seeds: Sequence[int]) -> Engine:
     model = Model.model_validate({"mask_type": mask_type})
     start = initial(model, seeds, n_features=4, n_classes=2)
-    y = Y.astype(np.int64)
     if kind == "kernel":
-        return KernelEngine(model, start, X, y, train=TRAIN)
-    return TorchEngine(model, start, X, y, train=TRAIN, device="cpu")
+        return KernelEngine(model, start, train=TRAIN, rows=len(X))
+    return TorchEngine(model, start, train=TRAIN, device="cpu")
 
 
 def poison(engine: Engine, k: int, value: float, *, name: str = "output") -> None:
@@ -69,6 +68,7 @@ def test_every_weight_that_is_not_finite_shows(kind: str, mask_type: str, value:
     order = np.stack([np.arange(128)] * 3, 1)
     for name in make(kind, mask_type, (1,)).weights():
         survivors = Survivors(partial(make, kind, mask_type), (5, 6, 7))
+        survivors.load(X, Y.astype(np.int64))
         poison(survivors.engine, 1, value, name=name)
         losses = survivors.iterate(order, 0.01, epoch=1, batch=1)
         survivors.check_weights(losses, epoch=1)
@@ -85,6 +85,7 @@ def test_the_others_train_on_as_if_nothing_had_happened(kind: str) -> None:
 
     def run(*, disturbed: bool) -> Survivors:
         survivors = Survivors(partial(make, kind, "sparsemax"), (1, 2, 3))
+        survivors.load(X, Y.astype(np.int64))
         for i, order in enumerate(orders):
             survivors.iterate(order[:128], 0.02, epoch=1, batch=i + 1)
             if disturbed and i == 2:

@@ -1,6 +1,7 @@
 """Training: batches, orders, schedules, seeds, what is refused."""
 
 import math
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tabnet.buffers import Buffers
 from tabnet.model import TabNet, initialise
 from tabnet.params import Model, Train
-from tabnet.schedule import Schedule, batch_slices, learning_rate, row_order
+from tabnet.schedule import Schedule, batch_slices, learning_rate
+from tabnet.source import Arrays
 from tabnet.train import fit
 
 
@@ -31,11 +34,17 @@ def test_batches_cover_every_row_once_and_none_has_one_row(rows: int, batch_size
 
 
 def test_orders_are_permutations_of_each_seeds_own() -> None:
-    order = row_order((3, 7), 5, 50)
+    def orders(seeds: tuple[int, ...], epoch: int) -> NDArray[np.int32]:
+        x = np.zeros((50, 1), np.float32)
+        source = Arrays(("a",), ("no", "yes"), x, np.arange(50) % 2)
+        (buffer,) = Buffers(source, seeds, most=10, share=0).epoch(epoch)
+        return buffer.rows
+
+    order = orders((3, 7), 5)
     assert (np.sort(order, 0) == np.arange(50)[:, None]).all()
     assert (order[:, 0] != order[:, 1]).any()
-    assert (row_order((7,), 5, 50)[:, 0] == order[:, 1]).all()
-    assert (row_order((3,), 6, 50)[:, 0] != order[:, 0]).any()
+    assert (orders((7,), 5)[:, 0] == order[:, 1]).all()
+    assert (orders((3,), 6)[:, 0] != order[:, 0]).any()
 
 
 @pytest.mark.parametrize("total", [10, 137, 1200])
@@ -52,7 +61,14 @@ def test_one_cycle_is_torchs(total: int) -> None:
             scheduler.step()
 
 
-@given(fraction=st.floats(0, 1), schedule=st.sampled_from(["one_cycle", "cosine", "constant"]))
+def test_the_staircase_is_the_papers() -> None:
+    """0.7 times, every 200 of 4000 iterations."""
+    rates = [learning_rate("staircase", i / 3999) for i in range(4000)]
+    assert rates[:-1] == pytest.approx([0.7 ** (i // 200) for i in range(3999)])
+    assert rates[-1] == rates[-2]
+
+
+@given(fraction=st.floats(0, 1), schedule=st.sampled_from(get_args(Schedule)))
 def test_the_learning_rate_stays_within_its_peak(fraction: float, schedule: Schedule) -> None:
     assert 0 <= learning_rate(schedule, fraction) <= 1
 

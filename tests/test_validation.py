@@ -21,7 +21,7 @@ from tabnet.kernel.engine import KernelEngine
 from tabnet.params import Model, Train
 from tabnet.survivors import Engine, Losses
 from tabnet.train import fit
-from tabnet.validation import split
+from tabnet.validation import split, validation_rows
 from tabnet.weights import Fitted, initial
 from tests.test_survivors import poison_training
 
@@ -39,7 +39,7 @@ TRAIN = Train(
 )
 
 
-def loss(rows: NDArray[np.int64], probability: NDArray[np.float32]) -> float:
+def loss(rows: NDArray[np.integer], probability: NDArray[np.float32]) -> float:
     """The cross entropy of predictions for `rows`, by scikit-learn."""
     exact = probability.astype(float)
     return float(log_loss(Y[rows], exact / exact.sum(1, keepdims=True), labels=[False, True]))
@@ -57,26 +57,27 @@ class StoppedError(Exception):
 def test_every_seed_holds_out_its_own_part(rows: int, share: float, seeds: list[int]) -> None:
     if not 1 <= round(share * rows) <= rows - 2:
         with pytest.raises(ValueError, match=r"^train.validation_share must leave at least 2 of"):
-            split(seeds, rows, share)
+            validation_rows([rows], share)
         return
-    parts = split(seeds, rows, share)
+    (held_out,) = validation_rows([rows], share)
+    parts = split(seeds, rows, held_out)
     assert len(parts.validation) == round(share * rows)
     together = np.concatenate(parts)
     assert (np.sort(together, 0) == np.arange(rows)[:, None]).all()
     for k, seed in enumerate(seeds):
-        alone = split((seed,), rows, share)
+        alone = split((seed,), rows, held_out)
         for part, own in zip(parts, alone, strict=True):
             assert (part[:, k] == own[:, 0]).all()
 
 
 def test_parts_differ_between_seeds_and_leave_no_row_out() -> None:
-    parts = split(range(10), 100, 0.5)
+    parts = split(range(10), 100, 50)
     assert len({tuple(part) for part in parts.validation.T.tolist()}) == 10
     assert set(parts.training.ravel().tolist()) == set(range(100))
 
 
 def test_without_a_share_all_rows_are_trained_on() -> None:
-    parts = split((1, 2), 5, 0)
+    parts = split((1, 2), 5, *validation_rows([5], 0))
     assert parts.training.tolist() == [[i, i] for i in range(5)]
     assert parts.validation.shape == (0, 2)
 
@@ -87,11 +88,13 @@ def test_the_engines_validate_as_the_explainer_predicts(threads: int, rows: int)
     train = Train(seeds=(1, 2, 3), threads=threads)
     start = initial(Model(), train.seeds, n_features=4, n_classes=2)
     y = Y.astype(np.int64)
-    kernel = KernelEngine(Model(), start, X, y, train=train)
+    kernel = KernelEngine(Model(), start, train=train, rows=len(X))
+    kernel.load(X, y)
     order = np.random.default_rng(2).permuted(np.tile(np.arange(400)[:, None], 3), axis=0)
     for _ in range(5):
         kernel.iterate(order[:128], 0.02)
-    torch = TorchEngine(Model(), start, X, y, train=train, device="cpu")
+    torch = TorchEngine(Model(), start, train=train, device="cpu")
+    torch.load(X, y)
     torch.restore(kernel.state())
     held_out = order[400 - rows :]
     engines: list[Engine] = [kernel, torch]
@@ -102,7 +105,7 @@ def test_the_engines_validate_as_the_explainer_predicts(threads: int, rows: int)
     for k in range(3):
         predicted = explain(fitted, X[held_out[:, k]]).by_seed.probability[k]
         expected = loss(held_out[:, k], predicted)
-        assert found[k] == pytest.approx(expected, rel=1e-4)
+        assert found[k] / rows == pytest.approx(expected, rel=1e-4)
     for engine, state in zip(engines, before, strict=True):
         for name, array in engine.state().items():
             assert array.tobytes() == state[name].tobytes(), name
@@ -110,7 +113,7 @@ def test_the_engines_validate_as_the_explainer_predicts(threads: int, rows: int)
 
 def test_validation_by_itself_does_not_touch_the_training() -> None:
     """One epoch: its losses are those of the same rows without validation."""
-    parts = split((5,), 400, 0.25)
+    parts = split((5,), 400, 100)
     rows = parts.training[:, 0]
     one = {"seeds": (5,), "epochs": 1, "validation_share": 0.25}
     _, history = fit(X, Y, train=TRAIN.model_copy(update=one))
@@ -134,7 +137,7 @@ def test_seeds_stop_and_have_their_best_weights(kind: str, monkeypatch: pytest.M
     assert np.isfinite(history.to_numpy()).all()
     lengths = history.groupby("seed").size()
     assert lengths.nunique() > 1
-    parts = split(TRAIN.seeds, len(X), TRAIN.validation_share)
+    parts = split(TRAIN.seeds, len(X), round(TRAIN.validation_share * len(X)))
     for k, seed in enumerate(TRAIN.seeds):
         losses = history.loc[history["seed"] == seed, "validation_loss"].to_numpy()
         assert fitted.best_epochs[seed] == losses.argmin() + 1

@@ -18,7 +18,8 @@ def warm() -> None:
     model, train = Model(n_steps=1, virtual_batch_size=2), Train(seeds=(1,), batch_size=4)
     start = initial(model, train.seeds, n_features=2, n_classes=2)
     x, y = np.eye(4, 2, dtype=np.float32), np.arange(4) % 2
-    engine, rows = KernelEngine(model, start, x, y, train=train), np.arange(4)[:, None]
+    engine, rows = KernelEngine(model, start, train=train, rows=4), np.arange(4)[:, None]
+    engine.load(x, y)
     engine.iterate(rows, 0.01)
     engine.validate(rows)
     explainer = KernelExplainer(model, start, n_features=2, threads=1)

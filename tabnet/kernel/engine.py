@@ -20,6 +20,7 @@ from tabnet.params import Model, Train
 Arrays = dict[str, NDArray[np.float32]]
 Losses = NDArray[np.float64]
 Indices = NDArray[np.int64]
+Order = NDArray[np.integer]
 
 INPUT_MOMENTUM = 0.01  # as in `tabnet.model`
 # A seed's ghost batches are summed in so many parts at most, whatever the number of threads: then
@@ -31,22 +32,20 @@ _MOMENTS = ("exp_avg", "exp_avg_sq")
 class KernelEngine:
     """The training state of K TabNets on the CPU: parameters, running statistics, Adam's moments.
 
-    `weights` are the initial parameters and running statistics by name, each with a leading K; `x`
-    is N x D float32, `y` N int64 (class indices). Does what `tabnet.engine.TorchEngine` does.
+    `weights` are the initial parameters and running statistics by name, each with a leading K;
+    `rows` is the number of rows to train on. Does what `tabnet.engine.TorchEngine` does.
     """
 
     def __init__(
         self,
         model: Model,
         weights: Mapping[str, NDArray[np.float32]],
-        x: NDArray[np.float32],
-        y: NDArray[np.int64],
         *,
         train: Train,
+        rows: int,
     ) -> None:
-        n_features, n_classes = x.shape[1], weights["output"].shape[-1]
+        n_features, n_classes = layout.sizes(weights)
         self.model, self.train = model, train
-        self.x, self.y = np.array(x, order="C"), np.array(y)
         self.parameters = layout.parameters(model, n_features=n_features, n_classes=n_classes)
         self.statistics = layout.statistics(model, n_features=n_features)
         self.plan = plan(model, n_features=n_features, n_classes=n_classes, training=True)
@@ -60,7 +59,7 @@ class KernelEngine:
             losses=np.zeros((len(flat), 2)),
         )
         # A single last row joins the batch before it; three rows are one ghost batch of size two.
-        batch_rows = self.most_rows = min(len(x), train.batch_size + 1)
+        batch_rows = self.most_rows = min(rows, train.batch_size + 1)
         ghost_rows = min(batch_rows, max(model.virtual_batch_size, 3))
         # Of forward and backward together, each parameter takes part in three a row.
         work = 3 * batch_rows * flat.size
@@ -68,14 +67,20 @@ class KernelEngine:
         self.tapes = [tape(self.plan, ghost_rows) for _ in range(self.threads.count)]
         self.sums = [self._sums(batch_rows, ghost_rows) for _ in range(self.threads.count)]
 
-    def iterate(self, rows: Indices, learning_rate: float) -> Losses:
+    def load(self, x: NDArray[np.float32], y: Indices) -> None:
+        """Take up rows (N x D, N): `iterate` and `validate` number those from now on."""
+        # The compiled code is of arrays that can be written, though it does not write these.
+        self.x = np.require(x, requirements=["C", "W"])
+        self.y = np.require(y, requirements=["C", "W"])
+
+    def iterate(self, rows: Order, learning_rate: float) -> Losses:
         """Take one optimiser step on `rows` (B x K, a column a seed).
 
         Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
         """
         assert len(rows) <= self.most_rows
         self.step += 1
-        batch = self._batch(np.ascontiguousarray(rows), learning_rate)
+        batch = self._batch(np.ascontiguousarray(rows, np.int64), learning_rate)
         n_seeds, n_parts = rows.shape[1], len(batch.parts) - 1
         # Threads wait for each other three times in a seed that they share: small parts do not pay.
         share = n_parts >= 2 * self.threads.count
@@ -141,13 +146,13 @@ class KernelEngine:
             losses=np.zeros((n_parts, 2)),
         )
 
-    def validate(self, rows: Indices) -> Losses:
-        """Each seed's mean cross entropy on `rows` (B x K, a column a seed): K.
+    def validate(self, rows: Order) -> Losses:
+        """Each seed's cross entropy, summed over `rows` (B x K, a column a seed): K.
 
         With the running statistics, and without a change to anything.
         """
         losses = np.zeros(rows.shape[1])
-        now, given = self.now, (self.x, self.y, np.ascontiguousarray(rows))
+        now, given = self.now, (self.x, self.y, np.ascontiguousarray(rows, np.int64))
         weights = (self.plan._replace(training=False), now.parameters, now.statistics)
         self.threads.run(
             [

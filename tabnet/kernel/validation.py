@@ -30,9 +30,9 @@ def validate_rows(
     losses: NDArray[np.float64],
     seeds: tuple[int, int],
 ) -> None:
-    """Write the mean cross entropy of seeds[0] to seeds[1], each on its column of `rows` (B x K).
+    """Write the cross entropy of seeds[0] to seeds[1], summed over each one's column of `rows`.
 
-    Shapes: parameters K x P, statistics K x T, x N x D, y N, losses K.
+    Shapes: parameters K x P, statistics K x T, x N x D, y N, rows B x K, losses K.
     """
     for k in range(seeds[0], seeds[1]):
         losses[k] = 0.0
@@ -41,7 +41,6 @@ def validate_rows(
             gather_tile(plan, x, tile, statistics[k], tape.tile)
             forward(tape.tile, parameters[k], statistics[k], plan, tape, len(tile))
             losses[k] += cross_entropy(tape.logits, y, tile, tape.work, _ONE)
-        losses[k] /= len(rows)
 
 
 @inlined

@@ -6,7 +6,8 @@ import altair as alt
 
 from tabnet.report import heatmap, pooling, sentences
 from tabnet.report.explanation import Explanation
-from tabnet.report.index import Card, drawn
+from tabnet.report.index import drawn
+from tabnet.report.measured import Card
 from tabnet.report.numbers import Numbers
 
 COLUMNS = 480  # of a small heatmap
@@ -21,7 +22,7 @@ def card(explanation: Explanation, numbers: Numbers, *, sort_by: str, quantile: 
         "name": explanation.name,
         "subtitle": sentences.size(explanation),
         "sentences": [] if table is None else sentences.importance(table)[:2],
-        "metrics": None if numbers.metrics is None else dict(numbers.metrics),
+        "metrics": numbers.metrics,
         "picture": drawn(chart, description),
     }
 

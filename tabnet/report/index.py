@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypedDict
 
 import altair as alt
 import numpy as np
@@ -11,16 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from tabnet.report import images, page, scoreboard, sentences, theme
-
-
-class Card(TypedDict):
-    """What the index shows of a data set: texts, metrics, and a small heatmap as SVG."""
-
-    name: str
-    subtitle: str
-    sentences: list[str]
-    metrics: dict[str, Any] | None
-    picture: str
+from tabnet.report.measured import Card
 
 
 def html(cards: Sequence[Card]) -> str:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
+
+from tabnet import plain_csv, plain_json
+from tabnet.report.measured import LARGEST, Count, OneDataset, Score
 
 ORDERS = ("consensus", "seeds", "fixed", "random")
 SIDES = ("keep", "remove")
 NUMBERS = ["k", "auc", "log_loss", "drop"]
-
-Number = float | None  # null: not defined, or not measured
 
 
 class Part(BaseModel):
@@ -24,22 +24,22 @@ class Part(BaseModel):
 class Spread(Part):
     """A measure of single seeds."""
 
-    mean: Number
-    std: Number
+    mean: Score
+    std: Score
 
 
 class Order(Part):
     """Of an order of features."""
 
-    sufficiency_auc: Number
-    comprehensiveness_auc: Number
+    sufficiency_auc: Score
+    comprehensiveness_auc: Score
 
 
 class Consensus(Order):
     """Of the consensus mask."""
 
-    noise_distance: Number
-    noise_overlap: Number
+    noise_distance: Score
+    noise_overlap: Score
 
 
 class Seeds(Part):
@@ -55,18 +55,18 @@ class Seeds(Part):
 class Bootstrap(Part):
     """Of masks of models that were trained on other rows."""
 
-    resamples: int
-    distance: Number
-    distance_of_seeds: Number
-    distance_by_chance: Number
-    interprestability: Number
-    interprestability_of_seeds: Number
+    resamples: Count
+    distance: Score
+    distance_of_seeds: Score
+    distance_by_chance: Score
+    interprestability: Score
+    interprestability_of_seeds: Score
 
 
 class Trust(Part):
     """All of one data set."""
 
-    rows: int
+    rows: Count
     consensus: Consensus
     seeds: Seeds
     fixed: Order
@@ -76,37 +76,17 @@ class Trust(Part):
 
 def trust(path: Path) -> Trust:
     """The trust.json of one data set. Raises ValueError, naming the file, if it is no such."""
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: must be JSON, however: {error}") from None
-    if not isinstance(found, dict) or len(found) != 1:
-        raise ValueError(f"{path}: must name one data set, however: {str(found)[:80]}")
-    (measures,) = found.values()
-    try:
-        return Trust.model_validate(measures)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "it"
-        raise ValueError(
-            f"{path}: must have what the stage trust writes, however: {where}: {first['msg']}"
-        ) from None
+    kind = OneDataset[Trust]
+    (found,) = plain_json.read(path, kind, what="what the stage trust writes").values()
+    return found
 
 
 def curves(path: Path) -> pd.DataFrame:
     """The faithfulness.csv of a data set. Raises ValueError, naming the file, if it is no such."""
-    try:
-        table = pd.read_csv(path)
-    except ValueError as error:
-        raise ValueError(f"{path}: must be a table (CSV), however: {error}") from None
-    for column in ("side", "order", *NUMBERS):
-        if column not in table.columns:
-            shown = ", ".join(map(str, table.columns[:20]))
-            raise ValueError(f"{path}: must have a column {column!r}, however: it has {shown}")
-    try:
-        table = table.assign(**table[NUMBERS].apply(pd.to_numeric))
-    except ValueError as error:
-        raise ValueError(f"{path}: must be a table of numbers (CSV), however: {error}") from None
+    table = plain_csv.read(path, NUMBERS, texts=["side", "order"])
+    plain_csv.whole(path, table, ["k"])
+    plain_csv.within(path, table, ["k"], 0, LARGEST)
+    plain_csv.within(path, table, NUMBERS[1:], -LARGEST, LARGEST)
     k = table.groupby(["side", "order"])["k"].agg(tuple)
     if set(k.index) != {(side, order) for side in SIDES for order in ORDERS} or k.nunique() != 1:
         raise ValueError(

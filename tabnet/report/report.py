@@ -176,8 +176,8 @@ def tenths(explanation: Explanation, held: Store, order: str) -> dict[str, Any]:
 
 def headline(numbers: Numbers) -> list[tuple[str, str]]:
     """The scores at the top of the page; with the best possible one where labels are noisy."""
-    metrics = numbers.metrics or {}
-    scores, limits = metrics.get("consensus", {}), metrics.get("bayes", {})
+    metrics = numbers.metrics
+    scores, limits = (metrics["consensus"], metrics.get("bayes", {})) if metrics else ({}, {})
     shown = []
     for name, text in scoreboard.HEADLINE.items():
         if scores.get(name) is not None:

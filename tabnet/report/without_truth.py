@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pandas as pd
 
 from tabnet.report import faithfulness
-from tabnet.report.judged import Bootstrap, Number, Spread, Trust
+from tabnet.report.judged import Bootstrap, Spread, Trust
+from tabnet.report.measured import Score
 from tabnet.report.page import Figure, Section
 from tabnet.report.sentences import count
 
@@ -101,10 +102,10 @@ def _rows(trust: Trust) -> list[Row]:
     """The table: each measure of the consensus, of single seeds, and what it compares with."""
     consensus, seeds = trust.consensus, trust.seeds
 
-    def row(name: str, of: Number, single: Spread, text: Text, others: str = "") -> Row:
+    def row(name: str, of: Score, single: Spread, text: Text, others: str = "") -> Row:
         return name, _one(of, text), _several(single, text), others
 
-    def compared(fixed: Number, random: Number) -> str:
+    def compared(fixed: Score, random: Score) -> str:
         return f"same order on all rows {_one(fixed, _plain)}, random {_one(random, _plain)}"
 
     return [
@@ -165,7 +166,7 @@ def _percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def _one(value: Number, text: Text) -> str:
+def _one(value: Score, text: Text) -> str:
     return "–" if value is None else text(value)
 
 

@@ -97,10 +97,11 @@ def iteration(
     x, y = data(n_features)
     start = initial(model, train.seeds, n_features=n_features, n_classes=2)
     engine = (
-        TorchEngine(model, start, x, y, train=train, device="cpu")
+        TorchEngine(model, start, train=train, device="cpu")
         if torch_
-        else KernelEngine(model, start, x, y, train=train)
+        else KernelEngine(model, start, train=train, rows=len(x))
     )
+    engine.load(x, y)
     rng = np.random.default_rng(0)
     return lambda: engine.iterate(rng.integers(0, ROWS, (batch, n_seeds)), 0.001)
 

@@ -363,20 +363,29 @@ def foreign(root: Path, case: str) -> None:
 @pytest.mark.parametrize(
     ("case", "message"),
     [
-        ("metrics.json {}", "metrics.json: must name one data set, however: none"),
-        ("metrics.json []", "metrics.json: must name one data set, however: no object"),
-        ('metrics.json {"a": 1, "b": 2}', "must name one data set, however: 'a', 'b'"),
-        ('metrics.json {"a": 1}', "metrics.json: must have the consensus' scores"),
+        ("metrics.json {}", "what the stage evaluate writes, however: not one data set, but none"),
+        ("metrics.json []", "metrics.json: must have what the stage evaluate writes, however: Inp"),
+        (
+            'metrics.json {"a": {"consensus": {}, "seeds": {}}, "b": {"consensus": {}, "seeds": {}}}',
+            "metrics.json: must have what the stage evaluate writes, however: not one data set, but 'a'",
+        ),
+        (
+            'metrics.json {"a": 1}',
+            "must have what the stage evaluate writes, however: a: Input sho",
+        ),
         (
             'metrics.json {"a": {"consensus": {}, "seeds": {}, "bayes": {"auc": "x"}}}',
-            "metrics.json: must have the consensus' scores",
+            "metrics.json: must have what the stage evaluate writes, however: a: bayes: auc: Input",
         ),
         ('metrics.json {"a": {"consensus": {"auc": 1}, "seeds": {}}}', "metrics.json: must have"),
         ("metrics.json {", "metrics.json: must be JSON, however: Expecting"),
         ("history.csv a,b\n1,2\n", "history.csv: must have a column 'epoch', however: it has a, b"),
         ("history.csv", "history.csv: must be a table (CSV), however: No columns"),
         ("history.csv epoch,seed,loss\n1,1,x\n", "history.csv: must be a table of numbers"),
-        ("trust.json []", "trust.json: must name one data set, however: []"),
+        (
+            "trust.json []",
+            "trust.json: must have what the stage trust writes, however: Input should",
+        ),
         ("trust.json {", "trust.json: must be JSON, however: Expecting"),
         ('trust.json {"a": {"rows": "5"}}', "trust.json: must have what the stage trust writes"),
         ("faithfulness.csv", "faithfulness.csv: must be a table (CSV), however: No columns"),

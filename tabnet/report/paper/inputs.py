@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tabnet import layout
+from tabnet import layout, plain_json
 from tabnet.datasets import DATASETS
 from tabnet.params import Params
+from tabnet.report.measured import Compared, Measures, OneDataset, Peers, Scored
 
 SEED = "seed_"
 
@@ -38,7 +38,7 @@ class Input:
 def read(folder: Path, params: Params) -> list[Input]:
     """The data sets of `params.datasets`, from the files that their stages left in `folder`.
 
-    Raises OSError if a file cannot be read, ValueError if it is not JSON.
+    Raises OSError if a file cannot be read, ValueError if it is not what they write.
     """
     return [_input(folder, name, params) for name in params.datasets]
 
@@ -50,7 +50,8 @@ def files(folder: Path, one: Input) -> list[Path]:
 
 
 def _input(folder: Path, name: str, params: Params) -> Input:
-    scored = _json(folder / f"{name}.scores.json")
+    path = folder / f"{name}.scores.json"
+    scored = plain_json.read(path, Scored, what="what the stage evaluate writes")
     trust = folder / f"{name}.trust.json"
     return Input(
         name=name,
@@ -58,14 +59,22 @@ def _input(folder: Path, name: str, params: Params) -> Input:
         members=scored["members"],
         training=training(params.of(name), n_features=len(DATASETS[name].features)),
         # A list shrinks, and its files stay: only what is listed is measured.
-        peers=_json(folder / f"{name}.peers.json")[name] if name in params.peers else None,
+        peers=_peers(folder, name) if name in params.peers else None,
         trust=_trust(trust, scored["metrics"]) if trust.exists() else None,
     )
 
 
-def _trust(path: Path, metrics: Mapping[str, Any]) -> dict[str, Any]:
+def _peers(folder: Path, name: str) -> Peers:
+    path, kind = folder / f"{name}.peers.json", OneDataset[Peers]
+    ((found, peers),) = plain_json.read(path, kind, what="what the stage peers writes").items()
+    if found != name:
+        raise ValueError(f"{path}: must be of {name}, however: of {found[:40]!r}")
+    return peers
+
+
+def _trust(path: Path, metrics: Compared) -> dict[str, Any]:
     """The measures of each member; how far the seeds agree is the consensus' agreement."""
-    found = _json(path)
+    found = plain_json.read(path, Measures, what="what the stage trust writes")
     return {**found, "consensus": {"agreement": metrics["agreement"], **found["consensus"]}}
 
 
@@ -82,13 +91,3 @@ def training(params: Params, *, n_features: int) -> dict[str, int]:
         "batch_size": params.train.batch_size,
         "parameters": sum(math.prod(shape) for shape in shapes.values()),
     }
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path}: must be JSON, however: {error}") from None
-    if not isinstance(found, dict):
-        raise ValueError(f"{path}: must be a JSON object, however: {str(found)[:60]}")
-    return found

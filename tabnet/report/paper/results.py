@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tabnet.report.measured import MASKS
 from tabnet.report.paper import published, truth_free
 from tabnet.report.paper.inputs import SEED, Input
-
-MASKS = ("rma", "rra", "tpr", "fdr", "mask_average_precision")
 
 
 def collect(inputs: Sequence[Input]) -> dict[str, Any]:

@@ -1,0 +1,122 @@
+"""The rows of a source as the seeds see them: a buffer at a time, each seed in its own order.
+
+Rows that fit into one buffer are shuffled as a whole. Of more, an epoch takes the groups in an
+order that it draws, which all seeds share, and fills a buffer with as many as fit; each seed
+shuffles what it holds, and trains on it as on a small table. Every row comes once in an epoch.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tabnet import schedule
+from tabnet.source import Floats, Indices, Source
+from tabnet.validation import Parts, split, validation_rows
+
+Order = NDArray[np.int32]  # halves the memory of the largest arrays beside the rows
+
+
+class Buffer(NamedTuple):
+    """Rows that are in memory together (N x D), their classes (N), and each seed's (B x K)."""
+
+    x: Floats
+    y: Indices
+    rows: Order
+
+
+class Buffers:
+    """What each of the seeds trains on and validates on, of buffers of `most` rows each.
+
+    A group that is too much for what is left of a buffer starts the next one. Raises ValueError if
+    `share` leaves no rows to train on or to validate on.
+    """
+
+    def __init__(self, source: Source, seeds: Sequence[int], *, most: int, share: float) -> None:
+        self._source, self._seeds, self._most = source, seeds, most
+        self._held_out = validation_rows(source.sizes, share)
+        # The parts of one group are kept: they are all there is where rows are in memory.
+        self._parts: Callable[[int], Parts] = lru_cache(maxsize=1)(self._drawn_parts)
+        self.validation = sum(self._held_out)
+        self.training = source.rows - self.validation
+
+    def _drawn_parts(self, group: int) -> Parts:
+        size, held_out = self._source.sizes[group], self._held_out[group]
+        return split(self._seeds, size, held_out, group=group)
+
+    def pieces(self, epoch: int) -> list[list[int]]:
+        """The groups that share a buffer, in the order of an epoch (from 0)."""
+        return self._pieces(schedule.group_order(epoch, len(self._source.sizes)))
+
+    def _pieces(self, groups: Iterable[int]) -> list[list[int]]:
+        sizes = self._source.sizes
+        found: list[list[int]] = [[]]
+        held = trained = 0
+        for group in groups:
+            # Batch norm wants two rows: fewer join what comes before or after.
+            if held + sizes[group] > self._most and trained > 1:
+                found.append([])
+                held = trained = 0
+            found[-1].append(group)
+            held += sizes[group]
+            trained += sizes[group] - self._held_out[group]
+        if len(found) > 1 and trained < 2:
+            last = found.pop()
+            found[-1] += last
+        return found
+
+    def _trained(self, groups: Sequence[int]) -> int:
+        return sum(self._source.sizes[group] - self._held_out[group] for group in groups)
+
+    def batches(self, epoch: int, batch_size: int) -> list[list[slice]]:
+        """The batches of each buffer of an epoch, none of a single row."""
+        rows = map(self._trained, self.pieces(epoch))
+        return [schedule.batch_slices(count, batch_size) for count in rows]
+
+    def epoch(self, number: int) -> Iterator[Buffer]:
+        """The buffers of an epoch (from 0), with each seed's rows to train on in its order."""
+        pieces, streams = self.pieces(number), schedule.streams(self._seeds, number)
+        for groups, (x, y) in zip(pieces, _ahead(self._source.read, pieces), strict=True):
+            yield Buffer(x, y, _shuffled(self._rows(groups, lambda p: p.training), streams))
+
+    def held_out(self) -> Iterator[Buffer]:
+        """The buffers of all groups in their order, with each seed's rows to validate on."""
+        pieces = self._pieces(range(len(self._source.sizes)))
+        for groups, (x, y) in zip(pieces, _ahead(self._source.read, pieces), strict=True):
+            yield Buffer(x, y, self._rows(groups, lambda p: p.validation))
+
+    def _rows(self, groups: Sequence[int], part: Callable[[Parts], Order]) -> Order:
+        """Each seed's part of the rows of these groups, numbered as they are read: N x K."""
+        sizes = [self._source.sizes[group] for group in groups]
+        if not self.validation:
+            everything = np.arange(sum(sizes), dtype=np.int32)
+            return np.broadcast_to(everything[:, None], (len(everything), len(self._seeds)))
+        starts = np.cumsum([0, *sizes], dtype=np.int32)
+        found = [part(self._parts(g)) + start for g, start in zip(groups, starts, strict=False)]
+        return np.concatenate(found)
+
+
+def _shuffled(rows: Order, streams: Sequence[np.random.Generator]) -> Order:
+    """Each seed's rows (N x K) in an order of its own stream."""
+    order = np.empty(rows.shape, np.int32)
+    for k, stream in enumerate(streams):
+        order[:, k] = rows[stream.permutation(len(rows)), k]
+    return order
+
+
+def _ahead(
+    read: Callable[[Sequence[int]], tuple[Floats, Indices]], pieces: Sequence[Sequence[int]]
+) -> Iterator[tuple[Floats, Indices]]:
+    """What `read` gives for each of the pieces, the next one in a thread while one is used."""
+    if len(pieces) == 1:
+        yield read(pieces[0])
+        return
+    with ThreadPoolExecutor(1) as reader:
+        following = reader.submit(read, pieces[0])
+        for piece in pieces[1:]:
+            found, following = following.result(), reader.submit(read, piece)
+            yield found
+        yield following.result()
