@@ -47,8 +47,9 @@ def parse(path: str | os.PathLike[str]) -> dict[object, object]:
         OSError: the file cannot be read.
         ValueError: it holds something else; one line that names the file.
     """
-    # DVC reads YAML 1.2 by this very parser. PyYAML reads YAML 1.1, where `1e-6` is a string and
-    # `yes` is true: the pipeline would run on other values than DVC records and shows.
+    # DVC reads YAML 1.2 by this library as well, in C, which knows tags and depths less exactly.
+    # PyYAML reads YAML 1.1, where `1e-6` is a string and `yes` is true: the pipeline would run on
+    # other values than DVC records and shows.
     yaml = YAML(typ="safe", pure=True)
     text = _text(path)
     try:

@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from pydantic import BaseModel
 from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from tabnet.params import Params, load
+from tabnet.plain_yaml import parse
 from tests.params_fuzz import DOCUMENTS, KEYS, TEXTS, dumped, filled
 from tests.stage_runs import environment
 
@@ -114,6 +117,16 @@ def test_the_keys_are_those_of_the_file() -> None:
     file = Path(__file__).parents[1] / "params.yaml"
     content = YAML(typ="safe", pure=True).load(file.read_text())
     assert set(dotted(Params, content)) <= set(KEYS)
+
+
+@pytest.mark.parametrize("text", [text for text in TEXTS if len(text) < 1000])
+def test_dvc_reads_what_we_read(text: str, path: Path) -> None:
+    """DVC takes the parser in C: it may refuse more, and never understand something else."""
+    path.write_text(f"key: {text}\n")
+    with suppress(ValueError):
+        ours = parse(path)
+        with suppress(YAMLError):
+            assert repr(YAML(typ="safe").load(path)) == repr(ours)
 
 
 @pytest.mark.parametrize("text", TEXTS[::7])

@@ -1,10 +1,11 @@
-"""The pipeline's own cost: `dvc repro` with nothing to do, and each stage beside its libraries.
+"""The pipeline's own cost: beside empty stages, bare imports, and the work itself.
 
-The first is compared with a pipeline of as many stages that do nothing; each stage, on small data,
-with a process that imports the libraries that the stage has imported in the end, and no more. Both
-sides in turn; medians. Targets: 1.15 and, with small data, 1.2.
+    python tests/benchmarks/bench_pipeline.py [small]
+
+Both sides in turn; medians. `small` takes data of seconds, to see that the benchmark works.
 """
 
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,15 +17,27 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.clones import Clone, clone
 
-ROUNDS = 5
-STAGES = ("check", "generate", "train", "explain", "evaluate", "report", "index")
-# Run as a stage is, then tell which modules are there that are not the project's.
+ROUNDS, TURNS = 5, 3
+STAGES = ("check", "generate", "train", "explain", "evaluate", "trust", "report", "index")
+ONCE = ("check", "index")
+DATASETS = ("syn2", "syn4")
+REPRO = ("dvc", "repro")
+# Run as a stage is, then tell which modules are there that are not the project's, and how long the
+# stage's work takes when all is loaded: once more in the same process.
 TELL = """
-import runpy, sys
+import importlib, runpy, statistics, sys, time
+name, *arguments = sys.argv[1:]
 sys.argv = sys.argv[1:]
-runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+runpy.run_module(name, run_name="__main__", alter_sys=True)
 own = ("stages", "tabnet", "__main__")
-print("\\n".join(["MODULES", *(n for n in sys.modules if n.split(".")[0] not in own)]))
+modules = [n for n in sys.modules if n.split(".")[0] not in own]
+from tabnet.params import load
+main, params, times = importlib.import_module(name).main, load("params.yaml"), []
+for _ in range(3):
+    start = time.perf_counter()
+    main(params.of(arguments[0]) if arguments else params, *arguments)
+    times.append(time.perf_counter() - start)
+print("\\n".join(["TOLD", str(statistics.median(times)), *modules]))
 """
 IMPORT = """
 import importlib, sys
@@ -33,6 +46,10 @@ for name in sys.stdin.read().split():
     with suppress(Exception):  # a module that another one makes, and no file holds
         importlib.import_module(name)
 """
+NOTE = """\
+A stage's floor is the bare import of the libraries that it has loaded in the end, and its own work:
+the time that it takes once more in the same process. The ratio is that of the time that is left
+without this work to the import. Empty stages, from nothing, are `echo`, one after the other."""
 
 
 def seconds(copy: Clone, *command: str, given: str = "") -> float:
@@ -42,12 +59,6 @@ def seconds(copy: Clone, *command: str, given: str = "") -> float:
         text=True, check=True,
     )  # fmt: skip
     return time.perf_counter() - start
-
-
-def show(what: str, pairs: list[tuple[float, float]]) -> None:
-    ours, theirs = (median(side) for side in zip(*pairs, strict=True))
-    ratio = median(a / b for a, b in pairs)
-    print(f"| {what} | {ours:.2f} s | {theirs:.2f} s | {ratio:.2f} |", flush=True)
 
 
 def empty(folder: Path, n_stages: int) -> Clone:
@@ -65,25 +76,72 @@ def empty(folder: Path, n_stages: int) -> Clone:
     return copy
 
 
+def forget(copy: Clone) -> None:
+    """Results, caches and locks gone: the next `dvc repro` starts from nothing."""
+    for name in ("data", "reports", ".dvc/cache", ".dvc/tmp"):
+        shutil.rmtree(copy.path / name, ignore_errors=True)
+    for file in [copy.path / "dvc.lock", *copy.path.glob("out*")]:
+        file.unlink(missing_ok=True)
+
+
+def from_nothing(copy: Clone) -> float:
+    forget(copy)
+    return seconds(copy, *REPRO)
+
+
+def row(what: str, ours: float, floor: str, ratio: float, most: float | None = None) -> None:
+    goal = f"{most:g}" if most else ""
+    print(f"| {what} | {ours:.2f} s | {floor} | {ratio:.2f} | {goal} |", flush=True)
+
+
+def nothing_to_do(copy: Clone, other: Clone, n_stages: int) -> None:
+    turns = [(seconds(copy, *REPRO), seconds(other, *REPRO)) for _ in range(ROUNDS)]
+    ours, theirs = (median(side) for side in zip(*turns, strict=True))
+    ratio = median(a / b for a, b in turns)
+    row(f"`dvc repro`, nothing to do, {n_stages} stages", ours, f"{theirs:.2f} s", ratio, 1.15)
+
+
+def stage(copy: Clone, name: str, dataset: str) -> tuple[float, float]:
+    """The time of a stage's process, and its floor: bare imports and the work itself."""
+    command = [f"stages.{name}", *([] if name in ONCE else [dataset])]
+    told = copy.run(sys.executable, "-c", TELL, *command).stdout.partition("TOLD\n")[2]
+    work, *modules = told.split()
+    bare = (sys.executable, "-c", IMPORT)
+    turns = [
+        (seconds(copy, sys.executable, "-m", *command), seconds(copy, *bare, given=told))
+        for _ in range(TURNS)
+    ]
+    ours, imports = (median(side) for side in zip(*turns, strict=True))
+    assert modules
+    own = float(work)
+    row(
+        f"`{' '.join(command).removeprefix('stages.')}`", ours,
+        f"{imports:.2f} + {own:.2f} s", (ours - own) / imports, 1.2,
+    )  # fmt: skip
+    return ours, imports + own
+
+
 def main() -> None:
+    small = sys.argv[1:] == ["small"]
     with tempfile.TemporaryDirectory() as folder:
-        copy = clone(Path(folder, "copy"), small=True)
+        copy = clone(Path(folder, "copy"), small=small)
         n_stages = len(copy.repro()) + 1
         other = empty(Path(folder, "empty"), n_stages)
-        print("| | here | floor | ratio |\n|---|---|---|---|")
-        repro = ("dvc", "repro")
-        turns = [(seconds(copy, *repro), seconds(other, *repro)) for _ in range(ROUNDS)]
-        show(f"`dvc repro`, nothing to do, {n_stages} stages", turns)
-        for name in STAGES:
-            stage = [f"stages.{name}", *(["syn2"] if name not in ("check", "index") else [])]
-            told = copy.run(sys.executable, "-c", TELL, *stage).stdout
-            modules = told.partition("MODULES\n")[2]
-            bare = (sys.executable, "-c", IMPORT)
-            turns = [
-                (seconds(copy, sys.executable, "-m", *stage), seconds(copy, *bare, given=modules))
-                for _ in range(ROUNDS)
-            ]
-            show(f"`{name}`, and the bare import of its libraries", turns)
+        print("| | here | floor | ratio | target: at most |\n|---|---|---|---|---|")
+        nothing_to_do(copy, other, n_stages)
+        # Each where the ones before it have left their results.
+        names = [
+            (name, dataset) for name in STAGES for dataset in DATASETS[: 1 if name in ONCE else 2]
+        ]
+        found = [stage(copy, name, dataset) for name, dataset in names]
+        processes, floors = (sum(side) for side in zip(*found, strict=True))
+        whole = [(from_nothing(copy), from_nothing(other)) for _ in range(TURNS)]
+        ours, bare = (median(side) for side in zip(*whole, strict=True))
+        what = "`dvc repro` from nothing, beside the sum of these floors"
+        row(what, ours, f"{floors:.2f} s", ours / floors, 1.3)
+        with_dvc = floors + bare
+        row(f"{what} and empty stages", ours, f"{with_dvc:.2f} s", ours / with_dvc, 1.3)
+        print(f"\n{NOTE}\n\nFrom nothing, the stages' processes take {processes:.1f} s of it.")
 
 
 if __name__ == "__main__":
