@@ -7,7 +7,7 @@ params.yaml, or of other stages' code, changes no such note, and makes nothing r
 from pathlib import Path
 
 from stages import run
-from tabnet import files, sources
+from tabnet import files, stage_code
 from tabnet.params import Params
 
 
@@ -20,8 +20,8 @@ def main(params: Params) -> None:
 
             resolve(device)
     with files.replace_folder(Path("data", "code")) as folder:
-        for stage in set(sources.stages()) - {"check"}:
-            (folder / f"{stage}.txt").write_text(sources.digests(f"stages.{stage}"))
+        for stage in set(stage_code.stages()) - {"check"}:
+            (folder / f"{stage}.txt").write_text(stage_code.digests(f"stages.{stage}"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Where the project is, and which packages of others its modules import."""
 
-from tabnet.sources import PACKAGES, ROOT, named
+from tabnet.stage_code import PACKAGES, ROOT, named
 
 __all__ = ["ROOT", "external"]
 

@@ -7,13 +7,13 @@ import pytest
 from ruamel.yaml import YAML
 
 from tabnet.params import Override
-from tabnet.sources import imported, modules, reached, source
+from tabnet.stage_code import imported, modules, reached, source
 from tests.imports import ROOT, external
 
 # Each may import the ones before it, and nothing of what comes after.
 CORE = ["sparsemax", "layers", "model", "engine", "train"]
 WITHOUT_TORCH = ["arrays", "datasets", "files", "params", "plain_yaml", "report", "rules"]
-WITHOUT_TORCH += ["scores", "sources", "tables"]
+WITHOUT_TORCH += ["scores", "stage_code", "tables"]
 SECTIONS = {"generate", "model", "train", "explain", "evaluate", "trust", "report"}
 
 DVC: dict[str, Any] = YAML(typ="safe").load(ROOT / "dvc.yaml")

@@ -9,6 +9,7 @@ import pytest
 
 from stages import _limit
 from tests import test_bombs, test_other_processor, test_params_fuzz
+from tests.benchmarks import table
 from tests.clones import Clone, clone
 from tests.imports import ROOT
 from tests.params_fuzz import TEXTS
@@ -75,6 +76,14 @@ def test_the_numbers_of_what_was_tried_are_those_of_the_tests() -> None:
     assert f"the AUC agrees to {auc} and the importances to {importance} (total" in readme
     bombs = f"within {test_bombs.LIMIT // 2**20} MiB of memory (`ulimit -d`)"
     assert f"{bombs} and {test_bombs.SECONDS} seconds" in security
+
+
+def test_the_speeds_are_those_of_the_benchmarks() -> None:
+    quoted, page = table.rows(README), ROOT / "docs" / "benchmarks.md"
+    assert len(quoted) >= 4
+    if not page.exists():
+        pytest.skip("`make bench` has not been run")
+    assert quoted.items() <= table.rows(page.read_text()).items()
 
 
 def test_links_lead_somewhere() -> None:

@@ -25,6 +25,7 @@ from tabnet import tables, weights
 from tabnet.explain import Explainer
 from tabnet.params import Model, Params, Train
 from tabnet.weights import Fitted
+from tests.benchmarks import table
 
 N_FEATURES = 10
 PEER_ROWS = 40_000
@@ -81,19 +82,30 @@ def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     x = np.random.default_rng(0).standard_normal((rows, N_FEATURES)).astype(np.float32)
     torch.set_num_threads(2)
+    table.head()
     base = peer(x[:PEER_ROWS])
-    show("pytorch-tabnet, explain", base, base)
     for n_seeds in (1, 10):
-        show(f"masks alone, {n_seeds:2} seeds", masks_alone(x, n_seeds), base)
+        what = f"rows explained a second, {counted(n_seeds)}, two threads; pytorch-tabnet"
+        show(what, masks_alone(x, n_seeds), base)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
-        for n_seeds in (1, 10):
-            show(f"Parquet to Parquet, {n_seeds:2} seeds", whole_stage(x, n_seeds), base)
+        what = "the same from Parquet to Parquet, by the stage, {}; pytorch-tabnet"
+        one = whole_stage(x, 1)
+        show(what.format(counted(1)), one, base, target="at least 50")
+        ten = whole_stage(x, 10)
+        show(what.format(counted(10)), ten, base)
+        what = "time of that stage with 10 seeds; with 1"
+        own, floor = f"{rows / ten:.2f} s", f"{rows / one:.2f} s"
+        table.row(what, own, floor, one / ten, "at most 9")
         os.chdir("/")
 
 
-def show(what: str, rate: float, base: float) -> None:
-    print(f"{what:30} {rate:12,.0f} rows/s {rate / base:6.1f} x")
+def counted(n_seeds: int) -> str:
+    return f"{n_seeds} seed{'s' if n_seeds > 1 else ''}"
+
+
+def show(what: str, rate: float, base: float, target: str = "") -> None:
+    table.row(what, f"{rate:,.0f}", f"{base:,.0f}", rate / base, target)
 
 
 if __name__ == "__main__":

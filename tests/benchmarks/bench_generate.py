@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 from stages import generate
 from tabnet.params import Generate, Params
 from tabnet.tables import GROUP_ROWS, settings
+from tests.benchmarks import table
 
 DATASETS = ("syn2", "paper_syn3", "paper_syn6")
 
@@ -52,8 +53,9 @@ def memory(rows: int) -> float:
 
 def floor(tables: dict[str, pa.Table]) -> None:
     """The tables' files, written as the stage has them written, but from finished columns."""
-    for name, table in tables.items():
-        pq.write_table(table, f"{name}.floor", row_group_size=GROUP_ROWS, **settings(table.schema))
+    for name, finished in tables.items():
+        written = settings(finished.schema)
+        pq.write_table(finished, f"{name}.floor", row_group_size=GROUP_ROWS, **written)
         descriptor = os.open(f"{name}.floor", os.O_RDONLY)
         os.fsync(descriptor)
         os.close(descriptor)
@@ -65,6 +67,7 @@ def main() -> None:
     params = Params(generate=Generate(train_rows=rows // 2, test_rows=rows - rows // 2))
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
+        table.head()
         for dataset in DATASETS:
             generate.main(params, dataset)
             found = {path.stem: pq.read_table(path) for path in Path("data", dataset).iterdir()}
@@ -73,11 +76,11 @@ def main() -> None:
                 stage.append(seconds(partial(generate.main, params, dataset)))
                 alone.append(seconds(partial(floor, found)))
             own, least = statistics.median(stage), statistics.median(alone)
-            print(
-                f"{dataset:12} {own:6.2f} s, pyarrow alone {least:6.2f} s, ratio {own / least:5.2f}"
-            )
-        for count in (rows, 4 * rows):
-            print(f"{count:,} rows: at most {memory(count):.0f} MiB")
+            what = f"drawing {rows:,} rows of {dataset}; writing them with pyarrow alone"
+            table.row(what, f"{own:.2f} s", f"{least:.2f} s", own / least, "at most 2")
+        few, many = memory(rows), memory(4 * rows)
+        what = f"memory to draw {4 * rows:,} rows; {rows:,}"
+        table.row(what, f"{many:.0f} MiB", f"{few:.0f} MiB", many / few, "about 1")
         os.chdir("/")
 
 

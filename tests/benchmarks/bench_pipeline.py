@@ -15,6 +15,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.benchmarks import table
 from tests.clones import Clone, clone
 
 ROUNDS, TURNS = 5, 3
@@ -89,16 +90,12 @@ def from_nothing(copy: Clone) -> float:
     return seconds(copy, *REPRO)
 
 
-def row(what: str, ours: float, floor: str, ratio: float, most: float | None = None) -> None:
-    goal = f"{most:g}" if most else ""
-    print(f"| {what} | {ours:.2f} s | {floor} | {ratio:.2f} | {goal} |", flush=True)
-
-
 def nothing_to_do(copy: Clone, other: Clone, n_stages: int) -> None:
     turns = [(seconds(copy, *REPRO), seconds(other, *REPRO)) for _ in range(ROUNDS)]
     ours, theirs = (median(side) for side in zip(*turns, strict=True))
     ratio = median(a / b for a, b in turns)
-    row(f"`dvc repro`, nothing to do, {n_stages} stages", ours, f"{theirs:.2f} s", ratio, 1.15)
+    what = f"`dvc repro` with nothing to do, {n_stages} stages; as many empty stages"
+    table.row(what, f"{ours:.2f} s", f"{theirs:.2f} s", ratio, "at most 1.15")
 
 
 def stage(copy: Clone, name: str, dataset: str) -> tuple[float, float]:
@@ -114,10 +111,9 @@ def stage(copy: Clone, name: str, dataset: str) -> tuple[float, float]:
     ours, imports = (median(side) for side in zip(*turns, strict=True))
     assert modules
     own = float(work)
-    row(
-        f"`{' '.join(command).removeprefix('stages.')}`", ours,
-        f"{imports:.2f} + {own:.2f} s", (ours - own) / imports, 1.2,
-    )  # fmt: skip
+    what = f"stage `{' '.join(command).removeprefix('stages.')}`; imports + own work"
+    ratio = (ours - own) / imports
+    table.row(what, f"{ours:.2f} s", f"{imports:.2f} + {own:.2f} s", ratio, "at most 1.2")
     return ours, imports + own
 
 
@@ -127,7 +123,7 @@ def main() -> None:
         copy = clone(Path(folder, "copy"), small=small)
         n_stages = len(copy.repro()) + 1
         other = empty(Path(folder, "empty"), n_stages)
-        print("| | here | floor | ratio | target: at most |\n|---|---|---|---|---|")
+        table.head()
         nothing_to_do(copy, other, n_stages)
         # Each where the ones before it have left their results.
         names = [
@@ -137,10 +133,13 @@ def main() -> None:
         processes, floors = (sum(side) for side in zip(*found, strict=True))
         whole = [(from_nothing(copy), from_nothing(other)) for _ in range(TURNS)]
         ours, bare = (median(side) for side in zip(*whole, strict=True))
-        what = "`dvc repro` from nothing, beside the sum of these floors"
-        row(what, ours, f"{floors:.2f} s", ours / floors, 1.3)
-        with_dvc = floors + bare
-        row(f"{what} and empty stages", ours, f"{with_dvc:.2f} s", ours / with_dvc, 1.3)
+        what = "`dvc repro` from nothing; the sum of {} floors"
+        for name, floor in (
+            ("the stages'", floors),
+            ("these and the empty stages'", floors + bare),
+        ):
+            here = f"{ours:.2f} s"
+            table.row(what.format(name), here, f"{floor:.2f} s", ours / floor, "at most 1.3")
         print(f"\n{NOTE}\n\nFrom nothing, the stages' processes take {processes:.1f} s of it.")
 
 

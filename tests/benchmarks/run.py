@@ -3,7 +3,8 @@
     python tests/benchmarks/run.py [NAME ...]
 
 Runs tests/benchmarks/bench_NAME.py for each NAME (all of them unless told), prints what they
-print, and puts it into the page's section of that name; other sections stay as they are.
+print, and puts it into the page's section of that name; other sections stay as they are. The page
+starts with all ratios in one table, and rows of it that README.md quotes are renewed there.
 """
 
 import os
@@ -15,12 +16,17 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from tests.benchmarks import table
+
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "benchmarks.md"
+README = HERE.parents[1] / "README.md"
 TITLE = """# Benchmarks
 
 Written by `make bench`, which runs `tests/benchmarks/bench_*.py`; each section says where and when.
-A ratio is of two things measured in turn on one machine.
+A ratio is of the two things that its row names, measured in turn on one machine.
 """
 LIBRARIES = ("numba", "numpy", "pyarrow", "torch", "pytorch-tabnet", "dvc")
 
@@ -52,6 +58,18 @@ def section(name: str) -> str:
     return f"## {name}\n\n{' '.join(first.split())}\n\n{where}\n\n{shown}\n"
 
 
+def write(sections: dict[str, str]) -> None:
+    """The page: all ratios, then the sections; and the README's rows, as the page now has them."""
+    shown = [sections[name].rstrip() + "\n" for name in sorted(sections)]
+    rows = table.rows("\n".join(shown))
+    ratios = "\n".join([table.HEAD, *rows.values()])
+    PAGE.write_text("\n".join([TITLE, f"## Ratios\n\n{ratios}\n", *shown]))
+    text = README.read_text()
+    for what, line in table.rows(text).items():
+        text = text.replace(line, rows.get(what, line))
+    README.write_text(text)
+
+
 def main(names: list[str]) -> None:
     every = sorted(file.stem.removeprefix("bench_") for file in HERE.glob("bench_*.py"))
     if unknown := set(names) - set(every):
@@ -61,8 +79,7 @@ def main(names: list[str]) -> None:
     sections = {name: f"## {name}\n{text}" for name, text in parts.items() if name in every}
     for name in names or every:
         sections[name] = section(name)
-        text = "\n".join([TITLE, *(sections[n].rstrip() + "\n" for n in sorted(sections))])
-        PAGE.write_text(text)
+        write(sections)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from tabnet import sources
+from tabnet import stage_code
 from tests.imports import ROOT
 
 # Every stage's note, from the tree that the process starts in.
 NOTES = """
-from tabnet import sources
-for stage in sources.stages():
-    print(stage, repr(sources.digests(f"stages.{stage}")))
+from tabnet import stage_code
+for stage in stage_code.stages():
+    print(stage, repr(stage_code.digests(f"stages.{stage}")))
 """
 LOADED = """
 import sys, stages.{}
@@ -43,7 +43,7 @@ def notes(tree: Path) -> dict[str, str]:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code."""
     folder = tmp_path_factory.mktemp("tree")
-    for package in sources.PACKAGES:
+    for package in stage_code.PACKAGES:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / package, folder / package, ignore=ignored)
     return folder
@@ -60,7 +60,7 @@ def test_what_a_stage_loads_is_in_its_note(stage: str) -> None:
     loaded = {Path(path) for path in output(LOADED.format(stage), ROOT) if path}
     own = {path for path in loaded if path.is_relative_to(ROOT) and ".venv" not in path.parts}
     assert len(own) >= 10
-    assert own <= set(sources.files(f"stages.{stage}"))
+    assert own <= set(stage_code.files(f"stages.{stage}"))
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_what_a_stage_loads_is_in_its_note(stage: str) -> None:
         ("tabnet/scores.py", {"evaluate", "peers", "seed_counts"}),
         ("tabnet/trust.py", {"trust"}),
         ("stages/evaluate.py", {"evaluate"}),
-        ("tabnet/params.py", set(sources.stages())),
+        ("tabnet/params.py", set(stage_code.stages())),
     ],
 )
 def test_an_edit_changes_the_notes_of_the_stages_that_import_it(
@@ -87,7 +87,7 @@ def test_an_edit_changes_the_notes_of_the_stages_that_import_it(
     after = notes(tree)
     file.write_bytes(content)
     assert {name for name in before if before[name] != after[name]} == stages
-    assert before.keys() == after.keys() == set(sources.stages())
+    assert before.keys() == after.keys() == set(stage_code.stages())
 
 
 def test_a_file_that_is_no_part_of_a_stage_changes_no_note(
@@ -103,5 +103,5 @@ def test_a_file_that_is_no_part_of_a_stage_changes_no_note(
 
 def test_sha256sum_understands_a_note(tmp_path: Path) -> None:
     note = tmp_path / "index.txt"
-    note.write_text(sources.digests("stages.index"))
+    note.write_text(stage_code.digests("stages.index"))
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", note], cwd=ROOT, check=True)
