@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
@@ -62,6 +62,10 @@ def seen(buffers: Iterator[tuple[Floats, Indices, NDArray[np.integer]]]) -> NDAr
     share=st.sampled_from([0, 0.3, 0.5]),
     batch_size=st.integers(2, 20),
 )
+# A single row comes first, last and between what fills a buffer alone.
+@example(sizes=[1, 30, 30], most=30, share=0, batch_size=5)
+@example(sizes=[30, 1, 30], most=30, share=0, batch_size=5)
+@example(sizes=[30, 30, 1], most=30, share=0, batch_size=5)
 def test_each_seed_sees_every_row_once(
     sizes: list[int], most: int, share: float, batch_size: int
 ) -> None:
@@ -100,6 +104,13 @@ def test_a_buffer_mixes_groups_that_lie_apart() -> None:
     assert max(together.values()) == 1
     apart = [np.ptp(piece) for piece in buffers.pieces(0)]
     assert np.mean(apart) > 60
+
+
+def test_each_group_holds_out_rows_of_its_own() -> None:
+    found = seen(Buffers(Counting([100, 100]), (1,), most=100, share=0.5).held_out())[:, 0]
+    first, second = set(found[found < 100]), set(found[found >= 100] - 100)
+    assert len(first) == len(second) == 50
+    assert first != second
 
 
 @pytest.fixture(scope="module")

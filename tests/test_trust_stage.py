@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from stages import evaluate, explain, generate, train, trust
+from tabnet import weights
 from tabnet.params import Generate, Params, Train, Trust
 from tabnet.report import judged
 from tabnet.trust import measure
@@ -71,6 +72,18 @@ def test_the_files_say_the_same() -> None:
                 area = np.trapezoid(one[score], one["k"] / 10)
                 assert found[order][f"{name}_{score}"] == pytest.approx(area, rel=1e-4, abs=1e-6)
     assert found["rows"] == 120
+
+
+@pytest.mark.usefixtures("folder")
+def test_of_more_rows_than_the_buffer_so_many_are_drawn() -> None:
+    path, fitted = Path("data/syn4/train.parquet"), weights.load("data/syn4/model.safetensors")
+    small = PARAMS.train.model_copy(update={"buffer_rows": 250})
+    some = trust._trained_on(path, fitted, PARAMS.model_copy(update={"train": small}))
+    every = trust._trained_on(path, fitted, PARAMS)
+    where = [np.flatnonzero((every.x == row).all(1)).item() for row in some.x]
+    assert (len(every.x), len(where)) == (300, 250)
+    assert where == sorted(set(where))
+    assert (some.y == every.y[where]).all()
 
 
 @pytest.mark.usefixtures("folder")
