@@ -156,11 +156,11 @@ class Model(Section):
 class Train(Section):
     """How the models are trained, one a seed, all together."""
 
-    seeds: Seeds = tuple(range(1, 16))
-    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 140
+    seeds: Seeds = tuple(range(1, 22))
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 120
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 512
     buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
-    learning_rate: Annotated[float, Field(gt=0)] = 0.07
+    learning_rate: Annotated[float, Field(gt=0)] = 0.06
     schedule: Literal["one_cycle", "cosine", "staircase", "constant"] = "one_cycle"
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.3
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
