@@ -10,7 +10,7 @@ from tabnet.params import Override
 from tests.imports import ROOT, external, imported, modules, reached, source
 
 # Each may import the ones before it, and nothing of what comes after.
-CORE = ["sparsemax", "layers", "model", "engine", "train"]
+CORE = ["sparsemax", "fused", "layers", "model", "engine", "train"]
 WITHOUT_TORCH = ["arrays", "datasets", "files", "params", "plain_yaml", "report", "rules"]
 WITHOUT_TORCH += ["scores", "tables"]
 SECTIONS = {"generate", "model", "train", "explain", "evaluate", "trust", "report"}
