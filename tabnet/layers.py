@@ -1,7 +1,8 @@
 """The layers of TabNet, each with a seed dimension K: K networks compute in one batch of tensors.
 
-Activations are B x K x F, rows first, so that ghost batch norm needs no copy; parameters are
-K x ..., seeds first, so that a seed's parameters are one slice. Nothing mixes two seeds.
+Activations are K x F x B, each feature's rows side by side: a product, a norm and a mask then read
+memory in its order, and nothing is copied. Parameters are K x ..., so that a seed's parameters are
+one slice. Nothing mixes two seeds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,27 +11,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from tabnet.fused import EPS, SQRT_HALF, Moments, attend, normalise, transform
 from tabnet.ghosts import ghost_batches
-from tabnet.sparsemax import MASKS
-
-# Rounded to float32 in every precision, as in pytorch-tabnet: float64 is then the same function.
-SQRT_HALF = float(torch.tensor(0.5).sqrt())
-EPS = 1e-5
+from tabnet.sparsemax import FORMULAS, MASKS
 
 
 def linear(x: Tensor, weight: Tensor) -> Tensor:
-    """y[b, k] = x[b, k] @ weight[k]. Shapes: B x K x I, K x I x O -> B x K x O."""
-    return (x.transpose(0, 1) @ weight).transpose(0, 1)
+    """y[k] = weight[k]^T x[k]. Shapes: K x I x B, K x I x O -> K x O x B."""
+    return weight.transpose(1, 2) @ x
 
 
 class GhostBatchNorm(nn.Module):
     """Batch norm over ghost batches (Hoffer et al. 2017, "Train longer, generalize better").
 
-    Shape: B x K x F -> B x K x F. In training each ghost batch is normalised by its own mean and
-    variance; in evaluation, by the running ones. `virtual_batch_size=None` is plain batch norm.
-
-    Rows b, b + G, b + 2G, ... are a ghost batch of the G in a batch: rows come in random order, so
-    any partition is as good, and this one is a view.
+    Shape: K x F x B -> K x F x B. In training each ghost batch, a run of rows, is normalised by its
+    own mean and variance; in evaluation, by the running ones. `virtual_batch_size=None` is plain
+    batch norm.
     """
 
     running_mean: Tensor
@@ -51,39 +47,66 @@ class GhostBatchNorm(nn.Module):
         if self.training:
             return self._normalise_ghosts(x)
         scale = self.weight * torch.rsqrt(self.running_var + EPS)
-        return torch.addcmul(self.bias - self.running_mean * scale, x, scale)
+        shift = self.bias - self.running_mean * scale
+        return torch.addcmul(shift[..., None], x, scale[..., None])
 
     def _normalise_ghosts(self, x: Tensor) -> Tensor:
-        groups = ghost_batches(len(x), self.virtual_batch_size or len(x))
-        parts, means, variances = [], [], []
-        for part, (count, size) in zip(
-            x.split([count * size for count, size in groups]), groups, strict=True
-        ):
-            mean, var = x.new_zeros(2, count, *x.shape[1:]).unbind()  # count x K x F each
-            part = F.batch_norm(
-                part.reshape(size, -1),  # V x (G K F): a channel per ghost batch, seed and feature
-                mean.view(-1),
-                var.view(-1),
-                self.weight.expand(count, -1, -1).reshape(-1),
-                self.bias.expand(count, -1, -1).reshape(-1),
-                training=True,
-                momentum=1.0,  # the "running" statistics are then this batch's own
-                eps=EPS,
-            )
-            parts.append(part.view(count * size, *x.shape[1:]))
-            means.append(mean)
-            variances.append(var)
-        self._update(torch.cat(means), torch.cat(variances))
-        return torch.cat(parts) if len(parts) > 1 else parts[0]
+        parts, together = [], []
+        for part, count in equal_ghosts(x, self.virtual_batch_size):
+            norms = Together([self], count, part.shape[-1] // count)
+            y, moments = normalise(part, norms.affine[0])
+            norms.seen.append(moments)
+            parts.append(y)
+            together.append(norms)
+        update(together)
+        return torch.cat(parts, -1) if len(parts) > 1 else parts[0]
 
-    @torch.no_grad()
-    def _update(self, mean: Tensor, var: Tensor) -> None:
-        # NOTE[DIFF] pytorch-tabnet updates once a ghost batch, one after the other, so that the
-        # last ones weigh most; this is one update a batch with the ghost batches' average and the
-        # same total momentum, in which the order of ghost batches does not matter.
-        momentum = 1 - (1 - self.momentum) ** len(mean)
-        self.running_mean.lerp_(mean.mean(0), momentum)
-        self.running_var.lerp_(var.mean(0), momentum)
+
+def equal_ghosts(x: Tensor, virtual_batch_size: int | None) -> list[tuple[Tensor, int]]:
+    """A batch, K x F x B, in parts that each have so many ghost batches of as many rows."""
+    rows = x.shape[-1]
+    groups = ghost_batches(rows, virtual_batch_size or rows)
+    parts = x.split([count * size for count, size in groups], -1)
+    return [(part.contiguous(), count) for part, (count, _) in zip(parts, groups, strict=True)]
+
+
+class Together:
+    """Norms of one width, in training together: for `count` ghost batches of `size` rows each.
+
+    `affine` are their parameters once for each ghost batch, `seen` the moments of those that the
+    batch has been through so far, both in their order.
+    """
+
+    def __init__(self, norms: Sequence[GhostBatchNorm], count: int, size: int) -> None:
+        self.norms, self.count, self.size = norms, count, size
+        self.seen: list[Moments] = []
+        affine = torch.stack([*(norm.weight for norm in norms), *(norm.bias for norm in norms)])
+        spread = affine.unsqueeze(-1).expand(-1, -1, -1, count).reshape(len(affine), -1).unbind()
+        self.affine = list(zip(spread[: len(norms)], spread[len(norms) :], strict=True))
+
+    def totals(self) -> tuple[Tensor, Tensor]:
+        """The sums over ghost batches of their means and unbiased variances, N x K x F each."""
+        mean, inverse = (torch.stack(found) for found in zip(*self.seen, strict=True))
+        variance = inverse.pow_(-2).sub_(EPS).clamp_min_(0).mul_(self.size / (self.size - 1))
+        shape = (len(mean), *self.norms[0].weight.shape, self.count)
+        return mean.view(shape).sum(-1), variance.view(shape).sum(-1)
+
+
+@torch.no_grad()
+def update(parts: Sequence[Together]) -> None:
+    """Move the norms' running statistics towards what the parts of a batch have seen.
+
+    NOTE[DIFF] pytorch-tabnet updates once a ghost batch, one after the other, so that the last ones
+    weigh most; this is one update a batch with the ghost batches' average and the same total
+    momentum, in which the order of ghost batches does not matter.
+    """
+    norms, n_ghosts = parts[0].norms, sum(part.count for part in parts)
+    momentum = 1 - (1 - norms[0].momentum) ** n_ghosts
+    means, variances = (sum(both) for both in zip(*(part.totals() for part in parts), strict=True))
+    both = zip(norms, (means / n_ghosts).unbind(), (variances / n_ghosts).unbind(), strict=True)
+    for norm, mean, variance in both:
+        norm.running_mean.lerp_(mean, momentum)
+        norm.running_var.lerp_(variance, momentum)
 
 
 class FeatureTransformer(nn.Module):
@@ -92,7 +115,7 @@ class FeatureTransformer(nn.Module):
     x <- GLU(norm(x W)) in the first layer, x <- sqrt(1/2) (x + GLU(norm(x W))) in the others;
     GLU(u, v) = u * sigmoid(v). Every layer has its own norm, shared weights or not.
 
-    Shape: B x K x D -> B x K x (n_d + n_a). Source: TabNet, section 3.3 and figure 4(c).
+    Shape: K x D x B -> K x (n_d + n_a) x B. Source: TabNet, section 3.3 and figure 4(c).
     """
 
     def __init__(self, norms: Iterable[GhostBatchNorm], independent: Iterable[Tensor]) -> None:
@@ -100,28 +123,49 @@ class FeatureTransformer(nn.Module):
         self.norms = nn.ModuleList(norms)
         self.independent = nn.ParameterList(independent)
 
-    def forward(self, x: Tensor, shared: Sequence[Tensor]) -> Tensor:
-        for layer, (weight, norm) in enumerate(
-            zip([*shared, *self.independent], self.norms, strict=True)
-        ):
-            y = F.glu(norm(linear(x, weight)), -1)
+    def forward(
+        self, x: Tensor, shared: Sequence[Tensor], together: Together | None = None
+    ) -> Tensor:
+        weights = [*shared, *self.independent]
+        if together:
+            first = len(together.seen)
+            x, seen = transform(x, weights, together.affine[first : first + len(weights)])
+            together.seen += seen
+            return x
+        for layer, (weight, norm) in enumerate(zip(weights, self.norms, strict=True)):
+            y = F.glu(norm(linear(x, weight)), 1)
             x = (x + y) * SQRT_HALF if layer else y
         return x
 
 
 class AttentiveTransformer(nn.Module):
-    """The mask of a decision step: M = mask_function(prior * norm(a W)).
+    """The mask of a decision step: M = mask_function(prior * norm(W^T a)).
 
-    Shapes: a is B x K x n_a, prior B x K x D (or None at the first step: all ones), the mask
-    B x K x D, each row on the simplex. Source: TabNet, section 3.2, equation 1.
+    Shapes: a is K x n_a x B; x, the prior (None at the first step: all ones) and the mask are
+    K x D x B, the mask's columns on the simplex. Returns the mask, mask * x, and the next step's
+    prior, prior * (gamma - mask). Source: TabNet, section 3.2, equations 1 and 2.
     """
 
-    def __init__(self, norm: GhostBatchNorm, weight: Tensor, *, mask_type: str) -> None:
+    def __init__(
+        self, norm: GhostBatchNorm, weight: Tensor, *, mask_type: str, gamma: float
+    ) -> None:
         super().__init__()
         self.norm = norm
         self.weight = nn.Parameter(weight)
-        self.mask_function = MASKS[mask_type]
+        self.mask_type, self.gamma = mask_type, gamma
 
-    def forward(self, a: Tensor, prior: Tensor | None) -> Tensor:
+    def forward(
+        self, a: Tensor, x: Tensor, prior: Tensor | None, together: Together | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if together:
+            affine, formula = together.affine[len(together.seen)], FORMULAS[self.mask_type]
+            *found, seen = attend(
+                a, x, prior, self.weight, affine, gamma=self.gamma, formula=formula
+            )
+            together.seen.append(seen)
+            mask, masked, after = found
+            return mask, masked, after
         z: Tensor = self.norm(linear(a, self.weight))
-        return self.mask_function(z if prior is None else z * prior)
+        mask = MASKS[self.mask_type](z if prior is None else z * prior, 1)
+        relaxed = self.gamma - mask
+        return mask, mask * x, relaxed if prior is None else prior * relaxed

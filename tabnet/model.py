@@ -7,7 +7,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from tabnet.layers import AttentiveTransformer, FeatureTransformer, GhostBatchNorm, linear
+from tabnet.fused import entropy
+from tabnet.layers import (
+    AttentiveTransformer,
+    FeatureTransformer,
+    GhostBatchNorm,
+    Together,
+    equal_ghosts,
+    linear,
+    update,
+)
 from tabnet.params import Model
 from tabnet.weights import Fitted, initial
 
@@ -39,7 +48,7 @@ class TabNet(nn.Module):
     def __init__(self, model: Model, *, n_features: int, n_classes: int, n_seeds: int) -> None:
         super().__init__()
         self.model = model
-        self.n_d, self.gamma, self.n_steps = model.n_d, model.gamma, model.n_steps
+        self.n_d, self.n_a, self.n_steps = model.n_d, model.n_a, model.n_steps
         width = model.n_d + model.n_a
         norm = partial(
             GhostBatchNorm,
@@ -68,6 +77,7 @@ class TabNet(nn.Module):
                 norm(n_features),
                 torch.zeros(n_seeds, model.n_a, n_features),
                 mask_type=model.mask_type,
+                gamma=model.gamma,
             )
             for _ in range(model.n_steps)
         )
@@ -80,20 +90,43 @@ class TabNet(nn.Module):
         M[s] = attention[s](a[s-1], P[s-1]), P[s] = P[s-1] * (gamma - M[s]), P[0] = 1;
         h[s] = transformer[s](M[s] * x).
         """
-        x = self.input_norm(x)
+        x = self.input_norm(x.permute(1, 2, 0))  # K x D x B, as everything below
+        if not self.training:
+            yield from self._steps(x)
+            return
+        # Past the norm of the input, no ghost batch sees another one.
+        parts, glu, attention = [], [], []
+        for part, count in equal_ghosts(x, self.model.virtual_batch_size):
+            size = part.shape[-1] // count
+            glu.append(Together(self._glu_norms(), count, size))
+            attention.append(Together([layer.norm for layer in self.attention], count, size))
+            parts.append(self._steps(part, glu[-1], attention[-1]))
+        for steps in zip(*parts, strict=True):
+            yield Step(*map(_joined, zip(*steps, strict=True)))
+        update(glu)
+        update(attention)
+
+    def _steps(
+        self, x: Tensor, glu: Together | None = None, attending: Together | None = None
+    ) -> Iterator[Step]:
         shared = list(self.shared)
-        h = self.transformers[0](x, shared)
+        _, a = self._split(self.transformers[0](x, shared, glu))
         prior: Tensor | None = None
         for attention, transformer in zip(self.attention, self.transformers[1:], strict=True):
-            mask = attention(h[..., self.n_d :], prior)
-            relaxed = self.gamma - mask
-            prior = relaxed if prior is None else prior * relaxed
-            h = transformer(mask * x, shared)
-            yield Step(mask, h[..., : self.n_d].relu())
+            mask, masked, prior = attention(a, x, prior, attending)
+            d, a = self._split(transformer(masked, shared, glu))
+            yield Step(rows_first(mask), rows_first(d.relu()))
+
+    def _glu_norms(self) -> list[GhostBatchNorm]:
+        return [norm for transformer in self.transformers for norm in transformer.norms]
+
+    def _split(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        d, a = h.split([self.n_d, self.n_a], 1)
+        return d, a
 
     def logits(self, decision: Tensor) -> Tensor:
         """The final mapping of the steps' summed decisions: B x K x n_d -> B x K x C."""
-        return linear(decision, self.output)
+        return rows_first(linear(decision.permute(1, 2, 0), self.output))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Logits (B x K x C), and each seed's mask entropy (K).
@@ -101,11 +134,20 @@ class TabNet(nn.Module):
         The entropy is the mean over rows and steps of -sum over features of M log(M + eps): the
         sparsity term of the loss (TabNet, section 3.2).
         """
-        decision = entropy = x.new_zeros(())
+        decision = total = x.new_zeros(())
         for step in self.steps(x):
             decision = decision + step.decision
-            entropy = entropy - (step.mask * torch.log(step.mask + MASK_EPS)).sum((0, 2))
-        return self.logits(decision), entropy / (len(x) * self.n_steps)
+            total = total + entropy(step.mask.permute(1, 2, 0), MASK_EPS)
+        return self.logits(decision), total / (len(x) * self.n_steps)
+
+
+def rows_first(x: Tensor) -> Tensor:
+    """K x F x B -> B x K x F, a view."""
+    return x.permute(2, 0, 1)
+
+
+def _joined(parts: Sequence[Tensor]) -> Tensor:
+    return torch.cat(list(parts)) if len(parts) > 1 else parts[0]
 
 
 def initialise(network: TabNet, seeds: Sequence[int]) -> None:

@@ -11,7 +11,7 @@ from tabnet.stage_code import imported, modules, reached, source
 from tests.imports import ROOT, external
 
 # Each may import the ones before it, and nothing of what comes after.
-CORE = ["sparsemax", "layers", "model", "engine", "train"]
+CORE = ["sparsemax", "fused", "layers", "model", "engine", "train"]
 WITHOUT_TORCH = ["arrays", "datasets", "files", "params", "plain_yaml", "report", "rules"]
 WITHOUT_TORCH += ["scores", "stage_code", "tables"]
 SECTIONS = {"generate", "model", "train", "explain", "evaluate", "trust", "report"}

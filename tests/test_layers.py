@@ -11,8 +11,9 @@ from tabnet.layers import EPS, GhostBatchNorm, linear
 
 
 def activations(rows: int, *, n_seeds: int = 3, width: int = 4, seed: int = 0) -> Tensor:
+    """K x F x B."""
     generator = torch.Generator().manual_seed(seed)
-    return 2 * torch.randn(rows, n_seeds, width, generator=generator, dtype=torch.float64) + 1
+    return 2 * torch.randn(n_seeds, width, rows, generator=generator, dtype=torch.float64) + 1
 
 
 def norm(*, virtual: int | None, momentum: float = 0.1) -> GhostBatchNorm:
@@ -40,7 +41,7 @@ def test_one_ghost_batch_is_batch_norm(virtual: int | None) -> None:
     for k in range(3):
         theirs = nn.BatchNorm1d(4, momentum=0.1, eps=EPS).double()
         theirs.weight.data, theirs.bias.data = ours.weight[k].data, ours.bias[k].data
-        torch.testing.assert_close(ours(x)[:, k], theirs(x[:, k]))
+        torch.testing.assert_close(ours(x)[k], theirs(x[k].T).T)
     fresh = norm(virtual=virtual)
     fresh(x)
     torch.testing.assert_close(fresh.running_mean[2], theirs.running_mean)
@@ -54,21 +55,23 @@ def test_every_ghost_batch_is_normalised_by_itself(rows: int, virtual: int) -> N
     y = ours(x)
     start = 0
     for count, size in ghost_batches(rows, virtual):
-        for ghost in range(count):
-            part = slice(start + ghost, start + count * size, count)
-            z = (x[part] - x[part].mean(0)) / (x[part].var(0, unbiased=False) + EPS).sqrt()
-            torch.testing.assert_close(y[part], z * ours.weight + ours.bias)
-        start += count * size
+        for _ in range(count):
+            part = slice(start, start + size)
+            z = x[..., part] - x[..., part].mean(-1, keepdim=True)
+            z = z / (x[..., part].var(-1, unbiased=False, keepdim=True) + EPS).sqrt()
+            expected = z * ours.weight[..., None] + ours.bias[..., None]
+            torch.testing.assert_close(y[..., part], expected)
+            start += size
 
 
 def test_running_statistics_are_the_ghost_batches_average() -> None:
     x = activations(24)
     layer = norm(virtual=8, momentum=0.1)
     layer(x)
-    ghosts = x.view(8, 3, 3, 4)  # V x G x K x F
+    ghosts = x.view(3, 4, 3, 8)  # K x F x G x V
     momentum = 1 - 0.9**3
-    torch.testing.assert_close(layer.running_mean, momentum * ghosts.mean(0).mean(0))
-    var = ghosts.var(0).mean(0)
+    torch.testing.assert_close(layer.running_mean, momentum * ghosts.mean(-1).mean(-1))
+    var = ghosts.var(-1).mean(-1)
     torch.testing.assert_close(layer.running_var, 1 - momentum + momentum * var)
 
 
@@ -78,11 +81,12 @@ def test_evaluation_uses_the_running_statistics_row_by_row() -> None:
     layer.eval()
     x = activations(5, seed=2)
     scale = layer.weight / (layer.running_var + EPS).sqrt()
-    torch.testing.assert_close(layer(x), (x - layer.running_mean) * scale + layer.bias)
-    torch.testing.assert_close(layer(x[:1]), layer(x)[:1])
+    mean, bias = layer.running_mean[..., None], layer.bias[..., None]
+    torch.testing.assert_close(layer(x), (x - mean) * scale[..., None] + bias)
+    torch.testing.assert_close(layer(x[..., :1]), layer(x)[..., :1])
 
 
 def test_linear_multiplies_each_seed_by_its_own_weights() -> None:
     x = activations(5)
-    weight = activations(4, width=6, seed=3).transpose(0, 1)  # K x I x O
-    torch.testing.assert_close(linear(x, weight), torch.einsum("bki,kio->bko", x, weight))
+    weight = activations(6, seed=3)  # K x I x O
+    torch.testing.assert_close(linear(x, weight), torch.einsum("kib,kio->kob", x, weight))

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from tabnet.sparsemax import MASKS, entmax15, sparsemax
 
-Mask = Callable[[Tensor], Tensor]
+Mask = Callable[..., Tensor]
 ORACLES: dict[str, Mask] = {"sparsemax": entmax.sparsemax, "entmax15": entmax.entmax15}
 names = pytest.mark.parametrize("name", MASKS)
 seeds = st.integers(0, 2**32 - 1)
@@ -43,6 +43,14 @@ def test_gradient_is_that_of_the_entmax_package(name: str) -> None:
 @names
 def test_gradcheck(name: str) -> None:
     assert torch.autograd.gradcheck(MASKS[name], logits(6, rows=8, width=6).requires_grad_())
+
+
+@names
+def test_along_any_dimension(name: str) -> None:
+    z = logits(10).view(4, 16, 12)
+    for dim in (0, 1):
+        along = MASKS[name](z.transpose(dim, 2)).transpose(dim, 2)
+        torch.testing.assert_close(MASKS[name](z, dim), along)
 
 
 @names

@@ -192,10 +192,10 @@ class KernelEngine:
 
 @lru_cache
 def _ghosts(rows: int, virtual_batch_size: int) -> tuple[Indices, Indices]:
-    """A batch's ghost batches (first row, distance to the next, number), and their parts' ends."""
+    """A batch's ghost batches (first row, number of rows), and their parts' ends."""
     ghosts, start = [], 0
     for count, number in ghost_batches(rows, virtual_batch_size):
-        ghosts += [(start + g, count, number) for g in range(count)]
+        ghosts += [(start + g * number, number) for g in range(count)]
         start += count * number
     parts = [0, *(stop for _, stop in shares(len(ghosts), MOST_PARTS))]
     return np.array(ghosts, np.int64), np.array(parts, np.int64)

@@ -35,7 +35,7 @@ class State(NamedTuple):
 class Batch(NamedTuple):
     """What an iteration computes with. Its G ghost batches are summed in parts, each by itself.
 
-    `ghosts` G x 3: the first row of each ghost batch, the distance to its next, and their number.
+    `ghosts` G x 2: the first row of each ghost batch, and their number.
     `parts`: the ghost batches of part p are parts[p] to parts[p + 1].
     """
 
@@ -92,9 +92,9 @@ def iterate(
 def gather(batch: Batch, sums: Sums, k: int) -> None:
     """Copy the seed's rows into its ghost batches, feature by feature."""
     for g in range(len(batch.ghosts)):
-        first, distance, size = batch.ghosts[g]
+        first, size = batch.ghosts[g]
         for v in range(size):
-            row = batch.rows[first + v * distance, k]
+            row = batch.rows[first + v, k]
             for d in range(batch.x.shape[1]):
                 sums.x[g, d, v] = batch.x[row, d]
 
@@ -107,16 +107,16 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
     for d in range(plan.n_features):
         total = _ZERO
         for g in range(len(batch.ghosts)):
-            for v in range(batch.ghosts[g, 2]):
+            for v in range(batch.ghosts[g, 1]):
                 total += sums.x[g, d, v]
         mean = total / n
         squares = _ZERO
         for g in range(len(batch.ghosts)):
-            for v in range(batch.ghosts[g, 2]):
+            for v in range(batch.ghosts[g, 1]):
                 squares += (sums.x[g, d, v] - mean) * (sums.x[g, d, v] - mean)
         scale = _ONE / np.sqrt(squares / n + layers.EPS)
         for g in range(len(batch.ghosts)):
-            for v in range(batch.ghosts[g, 2]):
+            for v in range(batch.ghosts[g, 1]):
                 sums.x[g, d, v] = (sums.x[g, d, v] - mean) * scale
         at[0, d] += batch.input_momentum * (mean - at[0, d])
         at[1, d] += batch.input_momentum * (squares / (n - _ONE) - at[1, d])
@@ -135,10 +135,10 @@ def add_part(
     n_steps = np.float32(len(plan.attention))
     ghost = tape.statistics
     for g in range(batch.parts[part], batch.parts[part + 1]):
-        first, distance, size = batch.ghosts[g]
+        first, size = batch.ghosts[g]
         x = sums.x[g]
         forward(x, parameters, ghost, plan, tape, size)
-        rows = batch.rows[first : first + distance * size : distance, k]
+        rows = batch.rows[first : first + size, k]
         losses[0] += cross_entropy(tape.logits, batch.y, rows, tape.work, n)
         scale = batch.lambda_sparse / (n * n_steps)
         losses[1] += backward(x, parameters, gradient, plan, tape, scale, size)
