@@ -58,9 +58,10 @@ def whole(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
 
 
 def _lines(path: Path) -> list[list[str]]:
+    content = files.read_bytes(path)
     try:
-        text = files.read_bytes(path).decode()
-        found = [row for row in csv.reader(io.StringIO(text), strict=True) if row]
+        text = io.StringIO(content.decode(), newline="")
+        found = [row for row in csv.reader(text, strict=True) if row]
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path}: must be a table (CSV), however: {error}") from None
     if not found:

@@ -49,10 +49,10 @@ def read(path: Path, kind: type[T], *, what: str) -> T:
         ValueError: it is no JSON (UTF-8, no name twice, no NaN), or not `what` it must have; one
             line that names the file.
     """
+    content = files.read_bytes(path)
     try:
-        found = json.loads(
-            files.read_bytes(path).decode(), object_pairs_hook=_distinct, parse_constant=_refuse
-        )
+        found = json.loads(content.decode(), object_pairs_hook=_distinct, parse_constant=_refuse)
+        json.dumps(found, ensure_ascii=False).encode()  # half a character cannot be written again
     except RecursionError:
         raise ValueError(f"{path}: must be JSON, however: it is nested too deeply") from None
     except ValueError as error:

@@ -366,8 +366,8 @@ def foreign(root: Path, case: str) -> None:
         ("metrics.json {}", "what the stage evaluate writes, however: not one data set, but none"),
         ("metrics.json []", "metrics.json: must have what the stage evaluate writes, however: Inp"),
         (
-            'metrics.json {"a": {"consensus": {}, "seeds": {}}, "b": {"consensus": {}, "seeds": {}}}',
-            "metrics.json: must have what the stage evaluate writes, however: not one data set, but 'a'",
+            f"metrics.json {json.dumps({k: {'consensus': {}, 'seeds': {}} for k in 'ab'})}",
+            "must have what the stage evaluate writes, however: not one data set, but 'a', 'b'",
         ),
         (
             'metrics.json {"a": 1}',
