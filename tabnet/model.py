@@ -1,8 +1,8 @@
 """TabNet for K seeds at once (Arik and Pfister, arXiv 1908.07442): the readable definition."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -99,7 +99,7 @@ class TabNet(nn.Module):
         for part, count in equal_ghosts(x, self.model.virtual_batch_size):
             size = part.shape[-1] // count
             glu.append(Together(self._glu_norms(), count, size))
-            attention.append(Together([layer.norm for layer in self.attention], count, size))
+            attention.append(Together(self._attention_norms(), count, size))
             parts.append(self._steps(part, glu[-1], attention[-1]))
         for steps in zip(*parts, strict=True):
             yield Step(*map(_joined, zip(*steps, strict=True)))
@@ -118,7 +118,12 @@ class TabNet(nn.Module):
             yield Step(rows_first(mask), rows_first(d.relu()))
 
     def _glu_norms(self) -> list[GhostBatchNorm]:
-        return [norm for transformer in self.transformers for norm in transformer.norms]
+        transformers = cast(Iterable[FeatureTransformer], self.transformers)
+        norms = [norm for transformer in transformers for norm in transformer.norms]
+        return cast(list[GhostBatchNorm], norms)
+
+    def _attention_norms(self) -> list[GhostBatchNorm]:
+        return [layer.norm for layer in cast(Iterable[AttentiveTransformer], self.attention)]
 
     def _split(self, h: Tensor) -> tuple[Tensor, Tensor]:
         d, a = h.split([self.n_d, self.n_a], 1)

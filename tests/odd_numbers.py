@@ -91,5 +91,5 @@ def _changed(tree: Tree, place: tuple[str | int, ...], value: Tree, *, leave: bo
     if leave and not rest:
         del copy[key]  # type: ignore[arg-type]
     else:
-        copy[key] = _changed(tree[key], tuple(rest), value, leave=leave)  # type: ignore[index, call-overload]
+        copy[key] = _changed(tree[key], tuple(rest), value, leave=leave)  # type: ignore[index]
     return copy

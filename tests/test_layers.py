@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from tabnet.fused import EPS
 from tabnet.ghosts import ghost_batches
-from tabnet.layers import EPS, GhostBatchNorm, linear
+from tabnet.layers import GhostBatchNorm, linear
 
 
 def activations(rows: int, *, n_seeds: int = 3, width: int = 4, seed: int = 0) -> Tensor:

@@ -8,13 +8,14 @@ from playwright.sync_api import Browser
 
 from tabnet.report import explanation, index, numbers
 from tabnet.report.card import card
+from tabnet.report.measured import Card
 from tests.report.example import write
 from tests.report.test_page import Page, render
 
 NAMES = ("syn4", "<script>window.hacked=1<")
 
 
-def made(root: Path, name: str, *, rows: int = 300) -> index.Card:
+def made(root: Path, name: str, *, rows: int = 300) -> Card:
     """The card of an example."""
     write(root, dataset=name, rows=rows)
     data = root / "data" / name
@@ -60,7 +61,8 @@ def test_ids_of_the_pictures_do_not_clash(folder: Path) -> None:
 
 def test_data_sets_without_scores_or_rows_have_a_card(tmp_path: Path) -> None:
     empty = made(tmp_path, "empty", rows=0)
-    text = Page(index.html([{**empty, "metrics": None}])).text
+    empty["metrics"] = None
+    text = Page(index.html([empty])).text
     assert "No scores are known" in text
     assert "0 test observations" in text
 
