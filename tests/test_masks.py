@@ -61,5 +61,4 @@ def test_syn4s_masks_follow_v10(default_run: Clone) -> None:
     assert set(high.nlargest(3).index) == {"V01", "V02", "V10"}
     assert (consensus["V10"] > 0).all()
     for mean in (low, high):
-        assert mean["V10"] > 0.1  # more than an equal share
-        assert mean[["V03", "V04", "V07", "V08", "V09"]].max() < 0.02
+        assert mean[["V03", "V04", "V07", "V08", "V09"]].max() < min(0.02, mean["V10"] / 10)

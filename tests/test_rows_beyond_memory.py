@@ -30,8 +30,16 @@ from tabnet.train import fit
 SYN2 = DATASETS["syn2"]
 # 78 groups, of which 20 fit into a buffer.
 ROWS, GROUP, BUFFER = 3890, 50, 1000
-TRAIN = Train(seeds=(1, 2), epochs=3, batch_size=128, buffer_rows=BUFFER, checkpoint_every=1)
-MODEL = Model(virtual_batch_size=64)
+TRAIN = Train(
+    seeds=(1, 2),
+    epochs=3,
+    batch_size=128,
+    buffer_rows=BUFFER,
+    learning_rate=0.06,
+    lambda_sparse=0.05,
+    checkpoint_every=1,
+)
+MODEL = Model(n_steps=3, gamma=1.3, virtual_batch_size=64)
 
 
 class Counting(Source):
@@ -171,7 +179,7 @@ def test_it_learns_as_in_memory(file: Path, tmp_path: Path) -> None:
     test = SYN2.sample(2000, seed=1, split="test")
 
     def auc(path: Path, most: int) -> float:
-        update = {"seeds": (1, 2, 3, 4), "epochs": 10, "buffer_rows": most}
+        update = {"seeds": (1, 2, 3, 4), "epochs": 20, "buffer_rows": most}
         fitted, _ = fit(source(path), model=MODEL, train=TRAIN.model_copy(update=update))
         by_seed = explain(fitted, test.x).by_seed.probability[..., 1]
         return float(np.mean([roc_auc_score(test.y, p) for p in by_seed]))

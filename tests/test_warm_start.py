@@ -18,7 +18,15 @@ from tabnet.train import fit
 from tabnet.weights import Fitted
 from tests.test_validation import X, Y
 
-TRAIN = Train(seeds=(1, 2, 3), epochs=4, batch_size=128, warm_start=True, checkpoint_every=1)
+TRAIN = Train(
+    seeds=(1, 2, 3),
+    epochs=4,
+    batch_size=128,
+    learning_rate=0.02,
+    lambda_sparse=0.05,
+    warm_start=True,
+    checkpoint_every=1,
+)
 
 
 class StoppedError(Exception):
