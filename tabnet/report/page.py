@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 import altair as alt
 import jinja2
-import vl_convert
 from markupsafe import Markup
 
-from tabnet.report import payload, theme
+from tabnet.report import theme
+from tabnet.report.library import library
 
 Table = Sequence[Sequence[str]]
 
@@ -57,16 +57,6 @@ def script_json(value: object) -> Markup:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return Markup(text)
-
-
-@functools.cache
-def library() -> str:
-    """Vega alone, compressed: the page's charts are compiled before they get there."""
-    # vl-convert ships Vega under this address, and bundles it without a request.
-    vega = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
-    script = vl_convert.javascript_bundle(f"import * as all from '{vega}'; window.vega = all;")
-    # The bundle declares some two thousand names, none of which the page needs.
-    return payload.compress(f"(function(){{{script}}})()".encode())
 
 
 def compiled(figure: Figure) -> dict[str, Any]:

@@ -1,0 +1,39 @@
+"""The script that draws the charts: made once, the same wherever it comes from."""
+
+from pathlib import Path
+
+import pytest
+
+from tabnet.report import library
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return library._path()
+
+
+def made() -> str:
+    library.library.cache_clear()
+    return library.library()
+
+
+def test_what_is_kept_is_what_is_made(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = made()
+    assert kept.is_file()
+    monkeypatch.setattr(library, "_bundled", lambda: pytest.fail("made again"))
+    assert made() == first
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff", b"\n", b"0" * 64 + b"\nalert(1)"])
+def test_a_damaged_one_is_made_anew(kept: Path, damage: bytes) -> None:
+    kept.parent.mkdir(parents=True)
+    kept.write_bytes(damage)
+    first = made()
+    assert len(first) > 100_000
+    assert kept.read_text().endswith(first)
+
+
+def test_without_a_place_nothing_is_kept(kept: Path) -> None:
+    kept.parent.parent.write_text("no folder")
+    assert len(made()) > 100_000
