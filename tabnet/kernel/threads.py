@@ -9,8 +9,8 @@ from typing import Literal
 Task = Callable[[], object]
 Wanted = int | Literal["auto"]
 # To wake a thread and to wait for it takes some 30 microseconds: each should have ten times that
-# to do. A core computes so many multiply-adds in the while.
-LEAST_WORK = 10**7
+# to do. A core computes so many multiply-adds in the while, at TabNet's sizes.
+LEAST_WORK = 3 * 10**6
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
