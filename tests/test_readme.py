@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages import _limit
-from tests import test_bombs, test_other_processor, test_params_fuzz
+from tests import test_bombs, test_damaged_numbers, test_other_processor, test_params_fuzz
 from tests.benchmarks import table
 from tests.clones import Clone, clone
 from tests.imports import ROOT
@@ -66,6 +66,7 @@ def test_the_scores_are_those_of_the_committed_run() -> None:
 def test_the_numbers_of_what_was_tried_are_those_of_the_tests() -> None:
     readme, security = (" ".join((ROOT / name).read_text().split()) for name in DOCUMENTS)
     assert f"{test_params_fuzz.FILES} drawn files and {len(TEXTS) // 100 * 100} odd texts" in readme
+    assert f"{test_damaged_numbers.FILES} damaged or odd files of scores" in readme
     limits = f"within {test_params_fuzz.SECONDS} seconds and {test_params_fuzz.MEGABYTES} MB"
     assert limits in readme
     assert f"{_limit.LEAST // _limit.MIB} MiB at least" in readme
