@@ -12,7 +12,7 @@ all: .venv/compiled
 	@dvc repro
 	@echo "Open $(CURDIR)/reports/index.html"
 
-# The TabNet paper's data sets, and other methods on the same rows: half an hour. An experiment,
+# The TabNet paper's data sets, and other methods on the same rows. An experiment,
 # made aside: the tree stays as it is, but for the page. 50,000 fresh rows: with 10,000 the AUC is
 # uncertain by 0.005 for chance alone, as much as separates the methods.
 PAPER := paper_syn1,paper_syn2,paper_syn3,paper_syn4,paper_syn5,paper_syn6

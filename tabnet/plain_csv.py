@@ -44,7 +44,7 @@ def within(
         outside = table.loc[(table[column] < low) | (table[column] > high), column]
         if len(outside):
             raise ValueError(
-                f"{path}: {column} must be from {low:g} to {high:g}, however: {outside.iloc[0]:g}"
+                f"{path}: must have {column} from {low:g} to {high:g}, however: {outside.iloc[0]:g}"
             )
 
 
@@ -54,7 +54,7 @@ def whole(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
         if not pd.api.types.is_integer_dtype(table[column]) and len(table):
             found = table[column][table[column] % 1 != 0]
             text = f"{found.iloc[0]:g}" if len(found) else "larger ones"
-            raise ValueError(f"{path}: {column} must be whole numbers, however: {text}")
+            raise ValueError(f"{path}: must have whole numbers as {column}, however: {text}")
 
 
 def _lines(path: Path) -> list[list[str]]:

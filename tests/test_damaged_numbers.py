@@ -23,7 +23,7 @@ from tests.report.test_paper import member, peers
 
 pytestmark = pytest.mark.slow
 
-FILES = 6000  # tried at least, over all kinds
+FILES = 8000  # tried at least, over all kinds
 DRAWN = 4  # of those that are accepted, so many of each kind become a page
 SECONDS = 2  # of the processor, for one file
 PARAMS = Params.model_validate({"datasets": ["syn2", "paper_syn1"], "peers": ["paper_syn1"]})
@@ -114,7 +114,7 @@ def _index(_: object) -> None:
 
 
 def forms(whole: bytes, suffix: str) -> Iterator[bytes]:
-    yield from damaged(whole, cuts=150, flips=250)
+    yield from damaged(whole, cuts=150, flips=500)
     changed = list(of_json(whole) if suffix == ".json" else of_csv(whole))
     random.Random(1).shuffle(changed)  # of very many a fair part
     yield from changed[:500]
@@ -142,11 +142,10 @@ def test_a_page_or_one_line(name: str, kinds: dict[str, Kind]) -> None:
 
 def check(error: Exception, path: Path) -> None:
     line = str(error)
-    assert line.startswith(f"{path}: "), line
-    assert " must " in line
+    assert line.startswith(f"{path}: must "), line
     assert ", however: " in line
     assert len(line.splitlines()) == 1
-    assert len(one_line(error)) <= 600
+    assert len(one_line(error)) < 400
 
 
 @pytest.mark.parametrize("name", [*REPORT, *PAPER, "card.json"])

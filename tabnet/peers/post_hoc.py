@@ -17,10 +17,11 @@ from tabnet.peers.measured import Floats, Rows, as_mask
 from tabnet.weights import Fitted
 
 POSITIVE = "yes"
-# Of the integral. On Syn4 16 points give what 50 give: relevance mass 0.8643 and 0.8648.
-STEPS = 16
+# Of the integral. Sparse masks bend the path: with 16 points attributions were off by up to 7 % of
+# a row's mass, with 32 by less than 4 %.
+STEPS = 32
 REPEATS = 5
-ROWS_AT_ONCE = 512  # times STEPS points
+ROWS_AT_ONCE = 256  # times STEPS points
 GRADIENTS = (
     f"integrated gradients of the log-odds (Sundararajan et al. 2017; captum), {STEPS} points of"
     " the path from the mean of the training rows; |attribution|, rows divided by their sums"

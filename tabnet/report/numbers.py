@@ -14,6 +14,7 @@ from tabnet.report.judged import Trust
 from tabnet.report.measured import LARGEST, Metrics, OneDataset
 
 ROUNDING = 1e-5  # of six digits
+LONGEST = 120  # characters of a list of names in an error's line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +71,10 @@ def _importance(path: Path, features: Sequence[str]) -> pd.DataFrame:
     plain_csv.within(path, table, shares, 0, 1 + ROUNDING)
     found = list(table["feature"])
     if found != list(features):
-        expected, shown = (", ".join(map(repr, names[:20])) for names in (features, found))
+        expected, shown = _short(features), _short(found)
         raise ValueError(f"{path}: must have the features {expected}, however: {shown or 'none'}")
     return table
+
+
+def _short(names: Sequence[str]) -> str:
+    return ", ".join(repr(name[:40]) for name in names[:20])[:LONGEST]
