@@ -71,7 +71,7 @@ def _lines(path: Path) -> list[list[str]]:
 
 def _numbers(path: Path, cells: "pd.Series[str]") -> "pd.Series[float]":
     try:
-        found = pd.to_numeric(cells.mask(cells == ""))
+        found = pd.to_numeric(cells)  # of an empty text NaN
     except (ValueError, OverflowError) as error:
         text = " ".join(str(error).split())[:80]
         raise ValueError(f"{path}: must be a table of numbers (CSV), however: {text}") from None
