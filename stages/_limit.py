@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 
 MIB = 2**20
 # Below this the libraries cannot all be loaded, or find out in a thread, and wait for ever.
@@ -62,8 +63,10 @@ def watch(name: str) -> bool:
         os.dup2(write, sys.stderr.fileno())
         os.close(read)
         os.close(write)
-        # Where its buffer is refused, it waits for ever: it gets that while there is memory.
-        import_module("scipy.linalg")
+        # Numba loads it where it is installed (for the other methods). Where its buffer is refused,
+        # it waits for ever: it gets that while there is memory.
+        if find_spec("scipy"):
+            import_module("scipy.linalg")
         return True
     os.close(write)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the child has it as well, and ends by it

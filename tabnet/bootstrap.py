@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from tabnet import device
 from tabnet.explain import Explainer, consensus
+from tabnet.kernel.threads import cores
 from tabnet.params import Model, Train
 from tabnet.stability import interprestability, mean_distance, variation
 from tabnet.train import fit
@@ -51,17 +53,37 @@ def resampled_masks(
     A seed that diverges on a resample is missing there; a resample on which all do is left out,
     with a warning.
     """
-    few = train.model_copy(update={"seeds": tuple(seeds)})
+    drawn = [resample(rows.y, rng) for _ in range(resamples)]
     where = device.resolve(train.device)
-    for number in range(1, resamples + 1):
-        drawn = resample(rows.y, rng)
+    at_once, few = _side_by_side(train, where, seeds, resamples)
+
+    def masks(number: int) -> BySeed | None:
+        chosen = drawn[number]
         try:
-            fitted, _ = fit(rows.x[drawn], rows.y[drawn], model=model, train=few)
+            fitted, _ = fit(rows.x[chosen], rows.y[chosen], model=model, train=few)
         except ValueError as error:  # the rows themselves have been trained on: only divergence
-            logger.warning("resample %d is left out: %s", number, error)
-            continue
-        explained = Explainer(fitted, device=where, threads=train.threads).seed_masks(x)
-        yield dict(zip(fitted.seeds, explained.aggregate, strict=True))
+            logger.warning("resample %d is left out: %s", 1 + number, error)
+            return None
+        explained = Explainer(fitted, device=where, threads=few.threads).seed_masks(x)
+        return dict(zip(fitted.seeds, explained.aggregate, strict=True))
+
+    with ThreadPoolExecutor(at_once) as pool:
+        yield from filter(None, pool.map(masks, range(resamples)))
+
+
+def _side_by_side(
+    train: Train, where: str, seeds: Sequence[int], resamples: int
+) -> tuple[int, Train]:
+    """How many resamples to train at once, and how to train each.
+
+    On the CPU a thread trains a whole resample: few seeds divide badly among threads. Where the
+    number of threads is free, all are trained at once, and the system divides the cores.
+    """
+    few = train.model_copy(update={"seeds": tuple(seeds)})
+    if where != "cpu" or train.threads == 1 or not resamples:
+        return 1, few
+    at_once = resamples if train.threads == "auto" else min(train.threads, resamples)
+    return min(at_once, 2 * cores()), few.model_copy(update={"threads": 1})
 
 
 def summary(

@@ -15,13 +15,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet.scores import area_under_roc, log_losses
+
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 Places = NDArray[np.int64]
 Predict = Callable[[NDArray[np.float32]], Floats]  # B x D -> M x B, each model's P(yes)
 
 SCORES = ("auc", "log_loss", "drop")
-MARGIN = float(np.finfo(np.float32).eps)  # as near to 0 and 1 as a probability gets
 
 
 class Curves(NamedTuple):
@@ -98,26 +99,6 @@ def scores(changed: Floats, intact: Floats, label: Bools, *, known: Bools) -> ND
     truth, p = label[known], changed[:, known]
     areas = [area_under_roc(one, truth) for one in p]
     return np.stack([areas, log_losses(p, truth), drop], axis=1)
-
-
-def area_under_roc(p: Floats, label: Bools) -> float:
-    """The share of (yes, no) pairs in which the yes has the larger `p` (B); equal ones count half.
-
-    NaN where one of the labels is missing.
-    """
-    no, yes = np.sort(p[~label]), np.sort(p[label])
-    if not (len(no) and len(yes)):
-        return float("nan")
-    below, upto = (np.searchsorted(no, yes, side=side) for side in ("left", "right"))
-    return float((below + upto).mean() / 2 / len(no))
-
-
-def log_losses(p: Floats, label: Bools) -> NDArray[np.float64]:
-    """The mean cross entropy of the probabilities `p` (M x B), in nats, M; NaN without rows."""
-    if not len(label):
-        return np.full(len(p), np.nan)
-    right = np.where(label, p, 1 - p.astype(np.float64))
-    return np.asarray(-np.log(right.clip(MARGIN, 1 - MARGIN)).mean(axis=1))
 
 
 def areas(found: Curves) -> dict[str, NDArray[np.float64]]:

@@ -6,16 +6,11 @@ labels of one class, no relevant cell) is NaN.
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import (
-    accuracy_score,
-    average_precision_score,
-    brier_score_loss,
-    log_loss,
-    roc_auc_score,
-)
 
 Mask = NDArray[np.floating]
 Bools = NDArray[np.bool_]
+
+MARGIN = float(np.finfo(np.float32).eps)  # as near to 0 and 1 as a probability gets
 
 
 def mask_scores(mask: Mask, relevance: Bools, *, threshold: float) -> dict[str, float]:
@@ -37,14 +32,14 @@ def mask_scores(mask: Mask, relevance: Bools, *, threshold: float) -> dict[str, 
         )
     selected = mask > threshold  # B x D
     found = (selected & relevance).sum(axis=1)  # B
-    auroc, average_precision = ranking(mask.ravel(), relevance.ravel())
+    cells = mask.ravel(), relevance.ravel()
     return {
         "rma": relevance_mass(mask, relevance),
         "rra": relevance_rank(mask, relevance),
         "tpr": _mean_ratio(found, relevance.sum(axis=1)),
         "fdr": float(np.mean((selected.sum(axis=1) - found) / np.maximum(selected.sum(axis=1), 1))),
-        "mask_auroc": auroc,
-        "mask_average_precision": average_precision,
+        "mask_auroc": area_under_roc(*cells),
+        "mask_average_precision": average_precision(*cells),
     }
 
 
@@ -90,12 +85,11 @@ def prediction_scores(probability: NDArray[np.floating], label: Bools) -> dict[s
     if not len(label):
         return dict.fromkeys(("auc", "log_loss", "accuracy", "brier"), float("nan"))
     p = probability.astype(np.float64)
-    margin = float(np.finfo(np.float32).eps)
     return {
-        "auc": ranking(p, label)[0],
-        "log_loss": float(log_loss(label, p.clip(margin, 1 - margin), labels=[False, True])),
-        "accuracy": float(accuracy_score(label, p > 0.5)),
-        "brier": float(brier_score_loss(label, p, labels=[False, True])),
+        "auc": area_under_roc(p, label),
+        "log_loss": float(log_losses(p[None], label)[0]),
+        "accuracy": _mean((p > 0.5) == label),
+        "brier": _mean((p - label) ** 2),
     }
 
 
@@ -115,12 +109,44 @@ def bayes_scores(probability: NDArray[np.float64], label: Bools) -> dict[str, fl
     return {**found, "log_loss": abs(float(surprise.mean()))}  # the mean of -log(1) is -0.0
 
 
-def ranking(score: NDArray[np.floating], truth: Bools) -> tuple[float, float]:
-    """Area under the ROC curve, and average precision, of a score (N) for a truth (N)."""
+def area_under_roc(score: NDArray[np.floating], truth: Bools) -> float:
+    """The share of (true, false) pairs in which the true one has the larger score; ties count half.
+
+    Both N. NaN where all are true, or none is.
+
+    >>> area_under_roc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True]))
+    0.875
+    """
+    no, yes = np.sort(score[~truth]), np.sort(score[truth])
+    if not (len(no) and len(yes)):
+        return float("nan")
+    below, upto = (np.searchsorted(no, yes, side=side) for side in ("left", "right"))
+    return float((below + upto).mean() / 2 / len(no))
+
+
+def average_precision(score: NDArray[np.floating], truth: Bools) -> float:
+    """The precision at each distinct score, weighted by the recall that is gained there.
+
+    Both N. NaN where none is true. Equal scores are taken up together, in no order.
+
+    >>> average_precision(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True]))
+    0.8333333333333333
+    """
     if not truth.any():
-        return float("nan"), float("nan")
-    area = float("nan") if truth.all() else float(roc_auc_score(truth, score))
-    return area, float(average_precision_score(truth, score))
+        return float("nan")
+    falling = np.argsort(-score)
+    score, found = score[falling], np.cumsum(truth[falling])
+    last = np.append(score[1:] != score[:-1], True)  # of equal ones
+    places, found = np.flatnonzero(last) + 1, found[last]
+    return float((found / places * np.diff(found, prepend=0)).sum() / found[-1])
+
+
+def log_losses(p: NDArray[np.floating], label: Bools) -> NDArray[np.float64]:
+    """The mean cross entropy of the probabilities `p` (M x B), in nats, M; NaN without rows."""
+    if not len(label):
+        return np.full(len(p), np.nan)
+    right = np.where(label, p, 1 - p.astype(np.float64))
+    return np.asarray(-np.log(right.clip(MARGIN, 1 - MARGIN)).mean(axis=1))
 
 
 def importance(mask: Mask) -> NDArray[np.float64]:

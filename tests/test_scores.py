@@ -17,7 +17,13 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from tabnet.scores import importance, mask_scores, prediction_scores, ranking
+from tabnet.scores import (
+    area_under_roc,
+    average_precision,
+    importance,
+    mask_scores,
+    prediction_scores,
+)
 from tabnet.spread import over_seeds
 
 Mask = NDArray[np.float32]
@@ -65,7 +71,7 @@ def test_mask_scores_are_their_definitions(case: tuple[Mask, Bools], threshold: 
 @given(case=masks())
 def test_rankings_are_scikit_learns(case: tuple[Mask, Bools]) -> None:
     score, truth = case[0].ravel(), case[1].ravel()
-    auroc, precision = ranking(score, truth)
+    auroc, precision = area_under_roc(score, truth), average_precision(score, truth)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of one class only
         expected = roc_auc_score(truth, score) if 0 < truth.sum() < truth.size else math.nan

@@ -29,7 +29,7 @@ def squeezed(png: bytes) -> bytes:
         position += 12 + length
     pixels = zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT"))
     head = [chunk for chunk in chunks if chunk[0] not in (b"IDAT", b"IEND")]
-    rest = [*head, (b"IDAT", zlib.compress(pixels, 9)), (b"IEND", b"")]
+    rest = [*head, (b"IDAT", zlib.compress(pixels, 6)), (b"IEND", b"")]
     return signature + b"".join(_chunk(kind, data) for kind, data in rest)
 
 

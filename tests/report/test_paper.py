@@ -222,6 +222,26 @@ def test_nothing_but_scores_makes_a_page() -> None:
     assert "No measure that needs no truth" in text
 
 
+def test_rates_are_set_beside_invases() -> None:
+    """Rates of every data set are 0.9 / 0.1: INVASE finds more on Syn1 to Syn4 and Syn6."""
+    found = results.collect([made(name) for name in (*published.DATASETS, "syn2")])
+    assert found["masks"]["syn2"]["published"] == {}
+    assert found["masks"]["paper_syn4"]["published"]["INVASE"] == {"tpr": 0.998, "fdr": 0.103}
+    table = dict(tables.selections(found["masks"]).rows)
+    assert [cell.text for cell in table["INVASE (paper)"]][3:5] == [
+        "0.998 / 0.103",
+        "0.848 / 0.011",
+    ]
+    assert {cell.text for cell in table["consensus, here"]} == {"0.900 / 0.100"}
+    assert all(len(row) == len(published.DATASETS) for row in table.values())
+    _, said = sentences.masks(found["masks"])
+    assert "relevant features on Syn5, and" in said
+    assert "false discoveries on Syn4." in said
+    alone = results.collect([made("syn2")])
+    assert len(sentences.masks(alone["masks"])) == 1
+    assert len(tables.of(alone)["masks"]) == 1
+
+
 def test_the_page_is_the_same_each_time_and_needs_no_script() -> None:
     read = [made(measure="m", peer=0.9), made("syn2", peer=0.8)]
     assert html(*read) == html(*read)

@@ -1,6 +1,7 @@
 """Numbers from the TabNet paper (Arik and Pfister, arXiv 1908.07442), and the limits of its data.
 
-All AUC are of rows that training did not see.
+All are of rows that training did not see. The TabNet paper has AUC alone; what the methods that it
+compares with select is from INVASE's paper (Yoon et al., ICLR 2019).
 """
 
 from typing import NamedTuple
@@ -11,6 +12,13 @@ class Score(NamedTuple):
 
     mean: float
     std: float
+
+
+class Selection(NamedTuple):
+    """True positive rate and false discovery rate of the selected features, means over rows."""
+
+    tpr: float
+    fdr: float
 
 
 def _row(*pairs: tuple[float, float]) -> dict[str, Score]:
@@ -77,6 +85,31 @@ AUC = {
         (0.776, 0.017),
         (0.789, 0.009),
         (0.878, 0.004),
+    ),
+}
+
+
+def _selections(*percent: tuple[float, float]) -> dict[str, Selection]:
+    return {
+        name: Selection(round(tpr / 100, 3), round(fdr / 100, 3))
+        for name, (tpr, fdr) in zip(DATASETS, percent, strict=True)
+    }
+
+
+# INVASE's table 1, in the words of table 1 of T. Liu's report on INVASE+ (2021,
+# github.com/tennisonliu/invase-net-plus), which quotes it.
+SELECTION = {
+    "INVASE": _selections(
+        (100.0, 0.0), (100.0, 0.0), (92.0, 0.0), (99.8, 10.3), (84.8, 1.1), (90.1, 7.4)
+    ),
+    "L2X": _selections(
+        (100.0, 0.0), (100.0, 0.0), (69.4, 30.6), (79.5, 21.8), (74.8, 26.3), (83.3, 16.7)
+    ),
+    "LIME": _selections(
+        (13.8, 86.2), (100.0, 0.0), (98.1, 1.9), (40.7, 49.4), (41.1, 50.6), (50.5, 49.5)
+    ),
+    "Shapley": _selections(
+        (60.4, 39.6), (93.3, 6.7), (90.1, 9.1), (65.2, 31.9), (62.9, 33.7), (71.2, 28.8)
     ),
 }
 

@@ -72,13 +72,19 @@ def target(predicted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def masks(one: Input) -> dict[str, Any]:
-    """The mask scores of the consensus, of single seeds, and the share of seeds that are worse."""
+    """The mask scores of the consensus, of single seeds, and the share of seeds that are worse.
+
+    Of the paper's data sets also the rates that are published of other methods' selections.
+    """
+    rates = published.SELECTION.items()
+    known = {method: rows[one.name]._asdict() for method, rows in rates if one.name in rows}
     seeds = [scores for name, scores in one.members.items() if name.startswith(SEED)]
     return {
         "consensus": {name: one.metrics["consensus"][name] for name in MASKS},
         "seeds": {name: one.metrics["seeds"][name] for name in MASKS},
         "seeds_of_less_rma": sum(_less(seed, one.members["consensus"]) for seed in seeds),
         "n_seeds": len(seeds),
+        "published": known,
     }
 
 

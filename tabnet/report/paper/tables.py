@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tabnet.report.paper import published, truth_free
@@ -41,6 +41,7 @@ def of(results: Mapping[str, Any]) -> dict[str, list[Table]]:
     """The tables of each section that has numbers."""
     found: dict[str, list[Table]] = {"masks": [masks(results["masks"])]}
     if results["prediction"]:
+        found["masks"].append(selections(results["masks"]))
         predicted = results["prediction"]
         found["auc"] = [prediction(predicted)]
         found["prediction"] = [limits(predicted), training(predicted)]
@@ -173,6 +174,28 @@ def masks(found: Mapping[str, Any]) -> Table:
         ]
         rows.append(("single seeds", singles))
     return Table("Masks", list(MASKS.values()), rows)
+
+
+def selections(found: Mapping[str, Any]) -> Table:
+    """TPR and FDR on the paper's data sets: published ones, and ours."""
+    listed = {name: one for name, one in found.items() if one["published"]}
+
+    def row(rates: Callable[[Mapping[str, Any]], Mapping[str, float | None]]) -> list[Cell]:
+        both = [rates(one) for one in listed.values()]
+        return [Cell(f"{number(one['tpr'])} / {number(one['fdr'])}") for one in both]
+
+    def published_rates(method: str) -> list[Cell]:
+        return row(lambda one: one["published"][method])
+
+    rows = [(f"{method} (paper)", published_rates(method)) for method in published.SELECTION]
+    rows += [
+        (
+            "single seeds, here",
+            row(lambda one: {key: one["seeds"][key]["mean"] for key in ("tpr", "fdr")}),
+        ),
+        ("consensus, here", row(lambda one: one["consensus"])),
+    ]
+    return Table("TPR / FDR", [published.DATASETS[name] for name in listed], rows)
 
 
 HEADLINE = ("rma", "mask_average_precision", "auc")
