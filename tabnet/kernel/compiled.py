@@ -84,7 +84,7 @@ def folder() -> Path | None:
         path.mkdir(parents=True, exist_ok=True)
     except OSError:
         return None
-    # As it will be written: by the rights that the process has, which may be more than its user has.
+    # As it will be written: by what the process may, which can be more than what its user may.
     effective = os.access in os.supports_effective_ids
     return path if os.access(path, os.W_OK, effective_ids=effective) else None
 
