@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stages import _limit
+from tabnet.errors import InputError
 
 if TYPE_CHECKING:
     from tabnet.params import Params
@@ -33,7 +34,7 @@ def run(main: Callable[..., None]) -> None:
         params = load(PARAMS)
         arguments = _arguments(main, sys.argv[1:], params)
         main(_own(main, arguments, params), *arguments)
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         text = one_line(error) or type(error).__name__
         # What the system says of no file: the stage says at least where it was.
         nameless = isinstance(error, OSError) and error.errno and not error.filename
@@ -67,13 +68,13 @@ def _arguments(main: Callable[..., None], arguments: list[str], params: "Params"
     names = list(inspect.signature(main).parameters)[1:]
     if len(arguments) != len(names):
         wanted = ", ".join(names) or "none"
-        raise ValueError(f"the stage's arguments must be: {wanted}, however: {arguments}")
+        raise InputError(f"the stage's arguments must be: {wanted}, however: {arguments}")
     listed = {"dataset": ("data set", params.datasets), "table": ("table", params.tables)}
     for name, argument in zip(names, arguments, strict=True):
         what, known = listed.get(name, (name, (argument,)))
         if argument not in known:
             allowed = ", ".join(known) or "none"
-            raise ValueError(f"the {what} must be one of {allowed}, however: {argument!r}")
+            raise InputError(f"the {what} must be one of {allowed}, however: {argument!r}")
     return arguments
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from stages import run
 from tabnet import files, plain_json, scores, tables, truth
+from tabnet.errors import InputError
 from tabnet.params import Params
 from tabnet.spread import over_seeds
 
@@ -61,7 +62,7 @@ def main(params: Params, dataset: str) -> None:
 def _features(path: Path) -> list[str]:
     names: list[str] = tables.read(path).column_names
     if not names:
-        raise ValueError(f"{path}: must have a column for each feature, however: it has none")
+        raise InputError(f"{path}: must have a column for each feature, however: it has none")
     return names
 
 
@@ -69,7 +70,7 @@ def _probability(predictions: pa.Table, column: str, source: Path) -> NDArray[np
     """P(yes) of each row, B."""
     found = tables.matrix(predictions, [column], source=source)[:, 0]
     if foreign := found[(found < 0) | (found > 1)].tolist():
-        raise ValueError(f"{source}: {column} must be 0 to 1, however: {foreign[0]:g}")
+        raise InputError(f"{source}: {column} must be 0 to 1, however: {foreign[0]:g}")
     return found
 
 
@@ -77,7 +78,7 @@ def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
     """Name, mask file and column of probabilities, of the consensus and then of each seed."""
     found = [name for name in predictions.column_names if name.startswith(PROBABILITY)]
     if not found:
-        raise ValueError(f"{source}: must have a column {PROBABILITY}<seed>, however: it has none")
+        raise InputError(f"{source}: must have a column {PROBABILITY}<seed>, however: it has none")
     seeds = [name.removeprefix(PROBABILITY) for name in found]
     return [
         ("consensus", "consensus", "probability"),
@@ -93,7 +94,7 @@ def _diverged(predictions: pa.Table, source: Path) -> dict[str, dict[str, int]]:
     try:
         return {"diverged": {f"seed_{int(s)}": int(e) for s, e in json.loads(text).items()}}
     except (ValueError, TypeError, AttributeError):
-        raise ValueError(
+        raise InputError(
             f"{source}: diverged must map seeds to epochs, however: {text[:60]!r}"
         ) from None
 
@@ -101,18 +102,18 @@ def _diverged(predictions: pa.Table, source: Path) -> dict[str, dict[str, int]]:
 def _labels(predictions: pa.Table, source: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the label is `yes`, and where it is known; B each."""
     if "label" not in predictions.column_names:
-        raise ValueError(f"{source}: must have a column label, however: it has none")
+        raise InputError(f"{source}: must have a column label, however: it has none")
     label = predictions["label"].to_numpy()
     known = ~predictions["label"].is_null().to_numpy()
     foreign = set(label[known]) - {"yes", "no"}
     if foreign:
-        raise ValueError(f"{source}: label must be yes or no, however: {min(foreign, key=str)!r}")
+        raise InputError(f"{source}: label must be yes or no, however: {min(foreign, key=str)!r}")
     return label == "yes", known
 
 
 def _check_rows(path: Path, rows: int, expected: int) -> None:
     if rows != expected:
-        raise ValueError(
+        raise InputError(
             f"{path}: must have the {expected} rows of predictions.parquet, however: {rows}"
         )
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from stages import run
 from tabnet import device, files, tables, weights
+from tabnet.errors import InputError
 from tabnet.explain import Explainer, representative
 from tabnet.kernel.threads import chosen
 from tabnet.params import Params
@@ -30,7 +31,7 @@ def main(params: Params, dataset: str) -> None:
     data = Path("data", dataset)
     fitted = weights.load(data / "model.safetensors")
     if POSITIVE not in fitted.classes:
-        raise ValueError(f"the model must know the label {POSITIVE}, however: {fitted.classes}")
+        raise InputError(f"the model must know the label {POSITIVE}, however: {fitted.classes}")
     if params.explain.seed != "auto":
         _check_seed(fitted, params.explain.seed)
     rows = Rows(data / f"{params.explain.split}.parquet", fitted, params.explain.batch_rows)
@@ -49,8 +50,8 @@ def main(params: Params, dataset: str) -> None:
 def _check_seed(fitted: Fitted, seed: int) -> None:
     try:
         fitted.only(seed)
-    except ValueError as error:
-        raise ValueError(f"explain.{error}") from None
+    except InputError as error:
+        raise InputError(f"explain.{error}") from None
 
 
 @dataclass(frozen=True)

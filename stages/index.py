@@ -4,6 +4,7 @@ from pathlib import Path
 
 from stages import run
 from tabnet import files, plain_json
+from tabnet.errors import InputError
 from tabnet.params import Params
 from tabnet.report import index
 from tabnet.report.measured import Card
@@ -21,7 +22,7 @@ def _card(dataset: str) -> Card:
     path = REPORTS / "index" / f"{dataset}.json"
     card = plain_json.read(path, Card, what="what the stage report writes")
     if card["name"] != dataset:
-        raise ValueError(f"{path}: must be of {dataset}, however: of {card['name'][:40]!r}")
+        raise InputError(f"{path}: must be of {dataset}, however: of {card['name'][:40]!r}")
     return card
 
 

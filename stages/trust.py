@@ -9,6 +9,7 @@ import pyarrow as pa
 from stages import run
 from tabnet import files, plain_json, tables, weights
 from tabnet.bootstrap import Rows
+from tabnet.errors import InputError
 from tabnet.orders import Sample
 from tabnet.params import Params
 from tabnet.trust import Settings, measure, stream
@@ -61,7 +62,7 @@ def _some(
     """A file's rows and labels, or `most` of them, read batch by batch."""
     rows = tables.rows(path)
     if not rows:
-        raise ValueError(f"{path}: must have rows, however: it has none")
+        raise InputError(f"{path}: must have rows, however: it has none")
     chosen = np.zeros(rows, bool)
     chosen[drawn.choice(rows, min(rows, most), replace=False)] = True
     schema = pa.schema([*tables.schema(fitted.features), (LABEL, pa.string())])

@@ -6,13 +6,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from tabnet.errors import InputError
+
 
 def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
     """A DataFrame's column names as text; `x1` .. `xD` for an array."""
     if isinstance(x, pd.DataFrame):
         names = tuple(map(str, x.columns))
         if len(set(names)) < len(names):
-            raise ValueError("x must have a different name for each column, however: some repeat")
+            raise InputError("x must have a different name for each column, however: some repeat")
         return names
     return tuple(f"x{d}" for d in range(1, np.asarray(x).shape[-1] + 1))
 
@@ -22,12 +24,12 @@ def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
     try:
         rows = np.ascontiguousarray(x, dtype=np.float32)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"x must hold numbers only, however: {error}") from None
+        raise InputError(f"x must hold numbers only, however: {error}") from None
     if rows.ndim != 2 or rows.shape[1] == 0:
-        raise ValueError(f"x must be rows x features, however: an array of shape {rows.shape}")
+        raise InputError(f"x must be rows x features, however: an array of shape {rows.shape}")
     if not np.isfinite(rows).all():
         row, column = np.argwhere(~np.isfinite(rows))[0]
-        raise ValueError(
+        raise InputError(
             f"x must be finite, however: {rows[row, column]} in row {row}, column {column}"
         )
     return rows
@@ -40,11 +42,11 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
     """
     labels = np.asarray(y)
     if labels.shape != (rows,):
-        raise ValueError(
+        raise InputError(
             f"y must be one label for each of {rows} rows, however: shape {labels.shape}"
         )
     if pd.isna(labels).any():
-        raise ValueError("y must have a label for every row, however: some are missing")
+        raise InputError("y must have a label for every row, however: some are missing")
     classes, index = np.unique(labels, return_inverse=True)
     names = tuple(map(str, classes.tolist()))
     check_classes(names, rows)
@@ -54,6 +56,6 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
 def check_classes(classes: Sequence[str], rows: int) -> None:
     """ValueError unless there are two rows or more, of two classes or more."""
     if rows < 2:
-        raise ValueError(f"training needs at least 2 rows, however: {rows}")
+        raise InputError(f"training needs at least 2 rows, however: {rows}")
     if len(classes) < 2:
-        raise ValueError(f"y must have at least 2 classes, however: only {classes[0]}")
+        raise InputError(f"y must have at least 2 classes, however: only {classes[0]}")

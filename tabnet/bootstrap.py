@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet import device
+from tabnet.errors import InputError
 from tabnet.explain import Explainer, consensus
 from tabnet.kernel.threads import cores
 from tabnet.params import Model, Train
@@ -61,7 +62,7 @@ def resampled_masks(
         chosen = drawn[number]
         try:
             fitted, _ = fit(rows.x[chosen], rows.y[chosen], model=model, train=few)
-        except ValueError as error:  # the rows themselves have been trained on: only divergence
+        except InputError as error:  # the rows themselves have been trained on: only divergence
             logger.warning("resample %d is left out: %s", 1 + number, error)
             return None
         explained = Explainer(fitted, device=where, threads=few.threads).seed_masks(x)

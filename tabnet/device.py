@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from tabnet.errors import InputError
+
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 # What the drivers of NVIDIA, AMD and WSL leave on a machine that has an accelerator.
@@ -33,7 +35,7 @@ def resolve(device: Device) -> str:
         return device
     has = available()
     if device != "auto" and device not in has:
-        raise ValueError(
+        raise InputError(
             f"train.device must be auto or one of {has} on this machine, however: {device}"
         )
     return has[0] if device == "auto" else device

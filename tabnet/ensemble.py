@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet.errors import InputError
 from tabnet.explain import Explainer, SeedMasks
 from tabnet.kernel.threads import Wanted
 from tabnet.weights import Fitted
@@ -30,7 +31,7 @@ class Ensemble:
     def __post_init__(self) -> None:
         known = self.fitted.classes
         if self.positive not in known:
-            raise ValueError(f"the model must know the label {self.positive}, however: {known}")
+            raise InputError(f"the model must know the label {self.positive}, however: {known}")
 
     @cached_property
     def _explainer(self) -> Explainer:

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from tabnet import device
 from tabnet.arrays import finite_rows
 from tabnet.device import Device
+from tabnet.errors import InputError
 from tabnet.kernel.consensus import consensus as kernel_consensus
 from tabnet.kernel.explainer import KernelExplainer
 from tabnet.kernel.threads import Threads, Wanted, chosen
@@ -165,11 +166,11 @@ def model_rows(fitted: Fitted, x: pd.DataFrame | ArrayLike) -> Floats:
     if isinstance(x, pd.DataFrame):
         x = x.rename(columns=str)
         if missing := [name for name in fitted.features if name not in x.columns]:
-            raise ValueError(f"x must have the model's columns, however: {missing[0]} is missing")
+            raise InputError(f"x must have the model's columns, however: {missing[0]} is missing")
         x = x[list(fitted.features)]
     rows = finite_rows(x)
     if rows.shape[1] != len(fitted.features):
-        raise ValueError(
+        raise InputError(
             f"x must have the model's {len(fitted.features)} columns, however: {rows.shape[1]}"
         )
     return rows

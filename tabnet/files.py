@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from tabnet.errors import InputError
+
 PathLike = str | os.PathLike[str]
 MOST = 2**28  # bytes to read at once: more than a stage writes into a file that is so read
 
@@ -39,11 +41,11 @@ def read_bytes(path: PathLike, *, most: int = MOST) -> bytes:
     never end) or has more than `most` bytes.
     """
     if not Path(path).is_file() and Path(path).exists():
-        raise ValueError(f"{path}: must be a file, however: it is a folder or a device")
+        raise InputError(f"{path}: must be a file, however: it is a folder or a device")
     with Path(path).open("rb") as file:
         data = file.read(most + 1)
     if len(data) > most:
-        raise ValueError(f"{path}: must have at most {most} bytes, however: it has more")
+        raise InputError(f"{path}: must have at most {most} bytes, however: it has more")
     return data
 
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 
 from tabnet.datasets import DATASETS
+from tabnet.errors import InputError
 from tabnet.plain_yaml import join, parse, problem, show
 
 # Above these a value is a slip of the finger, and would exhaust the memory or never end.
@@ -40,23 +41,23 @@ S = TypeVar("S", bound="Section")
 
 def _distinct(values: tuple[T, ...]) -> tuple[T, ...]:
     if not values:
-        raise ValueError("must have at least one entry, however: []")
+        raise InputError("must have at least one entry, however: []")
     for value in values:
         if values.count(value) > 1:
-            raise ValueError(f"must have no entry twice, however: {show(value)} is repeated")
+            raise InputError(f"must have no entry twice, however: {show(value)} is repeated")
     return values
 
 
 def _few(seeds: tuple[int, ...]) -> tuple[int, ...]:
     if len(seeds) > MAX_SEEDS:
-        raise ValueError(f"must have at most {MAX_SEEDS} entries, however: {len(seeds)}")
+        raise InputError(f"must have at most {MAX_SEEDS} entries, however: {len(seeds)}")
     return seeds
 
 
 def _known(names: C) -> C:
     for name in names:
         if name not in DATASETS:
-            raise ValueError(f"must name data sets ({join(DATASETS)}), however: {show(name)}")
+            raise InputError(f"must name data sets ({join(DATASETS)}), however: {show(name)}")
     return names
 
 
@@ -75,7 +76,7 @@ def _clip(value: object) -> float | dict[str, float]:
 def _share(value: object, key: str) -> float:
     if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1:
         return float(value)
-    raise ValueError(
+    raise InputError(
         f"{key} must be a number greater than 0 and at most 1, however: {show(value)}".strip()
     )
 
@@ -84,11 +85,11 @@ def _threads(value: object) -> int | Literal["auto"]:
     if value == "auto":
         return "auto"
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"must be auto or a whole number, however: {show(value)}")
+        raise InputError(f"must be auto or a whole number, however: {show(value)}")
     if value < 1:
-        raise ValueError(f"must be at least 1, however: {value}")
+        raise InputError(f"must be at least 1, however: {value}")
     if value > MAX_THREADS:
-        raise ValueError(f"must be at most {MAX_THREADS}, however: {value}")
+        raise InputError(f"must be at most {MAX_THREADS}, however: {value}")
     return value
 
 
@@ -97,7 +98,7 @@ def _seed_or_auto(value: object) -> int | Literal["auto"]:
         return "auto"
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ValueError(f"must be auto or one of train.seeds, however: {show(value)}")
+    raise InputError(f"must be auto or one of train.seeds, however: {show(value)}")
 
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
@@ -149,7 +150,7 @@ class Model(Section):
     @model_validator(mode="after")
     def _has_layers(self) -> Self:
         if self.n_independent + self.n_shared < 1:
-            raise ValueError("must have n_independent + n_shared of at least 1, however: 0")
+            raise InputError("must have n_independent + n_shared of at least 1, however: 0")
         return self
 
 
@@ -174,7 +175,7 @@ class Train(Section):
     @model_validator(mode="after")
     def _holds_a_batch(self) -> Self:
         if self.buffer_rows < self.batch_size:
-            raise ValueError(
+            raise InputError(
                 f".buffer_rows must be at least batch_size ({self.batch_size}), however: "
                 f"{self.buffer_rows}"
             )
@@ -245,12 +246,12 @@ class Report(Section):
     def _sorts_by_columns(self) -> Self:
         for name, key in self.sort_by.items():
             if name not in DATASETS:
-                raise ValueError(
+                raise InputError(
                     f".sort_by must name data sets ({join(DATASETS)}), however: {show(name)}"
                 )
             allowed = (*SORT_KEYS, *DATASETS[name].features)
             if key not in allowed:
-                raise ValueError(
+                raise InputError(
                     f".sort_by.{name} must be one of {join(allowed)}, however: {show(key)}"
                 )
         return self
@@ -271,7 +272,7 @@ def _merged(section: S, changes: Mapping[str, object], *, under: tuple[str, ...]
         return kind.model_validate({**section.model_dump(), **changes})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise ValueError(problem(first, kind, under=under)) from None
+        raise InputError(problem(first, kind, under=under)) from None
 
 
 class Params(Section):
@@ -315,7 +316,7 @@ class Params(Section):
             for name in getattr(self, key):
                 if name not in self.datasets:
                     allowed = join(self.datasets)
-                    raise ValueError(
+                    raise InputError(
                         f"{key} must be of datasets ({allowed}), however: {show(name)}"
                     )
         return self
@@ -328,7 +329,7 @@ class Params(Section):
             if seed != "auto" and seed not in seeds:
                 own = dataset in self.overrides and "seeds" in self.overrides[dataset].train
                 where = f"overrides.{dataset}.train.seeds" if own else "train.seeds"
-                raise ValueError(
+                raise InputError(
                     f"explain.seed must be auto or one of {where} ({join(seeds)}), however: {seed}"
                 )
         return self
@@ -350,15 +351,15 @@ def load(path: str | os.PathLike[str]) -> Params:
     except ValidationError as error:
         first, *others = error.errors(include_url=False)
         more = f" (and {len(others)} more)" if others else ""
-        raise ValueError(f"{path}: {problem(first, Params)}{more}") from None
+        raise InputError(f"{path}: {problem(first, Params)}{more}") from None
     for section in Params.model_fields:
         if section not in data:
-            raise ValueError(f"{path}: must have the section {section}, however: it is missing")
+            raise InputError(f"{path}: must have the section {section}, however: it is missing")
     for dataset in params.datasets:
         override = params.overrides.get(dataset, Override())
         for name in Override.model_fields:
             # DVC tracks each of them, also where it is empty.
             if name not in override.model_fields_set:
                 key = f"overrides.{dataset}.{name}"
-                raise ValueError(f"{path}: must have {key} ({{}} for none), however: it is missing")
+                raise InputError(f"{path}: must have {key} ({{}} for none), however: it is missing")
     return params

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabnet import files
+from tabnet.errors import InputError
 
 
 def read(path: Path, columns: Sequence[str], *, texts: Sequence[str] = ()) -> pd.DataFrame:
@@ -24,12 +25,12 @@ def read(path: Path, columns: Sequence[str], *, texts: Sequence[str] = ()) -> pd
     for column in (*texts, *columns):
         if head.count(column) != 1:
             shown = ", ".join(name[:40] for name in head[:20])
-            raise ValueError(f"{path}: must have a column {column!r}, however: it has {shown}")
+            raise InputError(f"{path}: must have a column {column!r}, however: it has {shown}")
     if len(set(head)) < len(head):
-        raise ValueError(f"{path}: must have no column twice, however: {', '.join(head)[:80]}")
+        raise InputError(f"{path}: must have no column twice, however: {', '.join(head)[:80]}")
     for number, row in enumerate(rows, start=2):
         if len(row) != len(head):
-            raise ValueError(
+            raise InputError(
                 f"{path}: must have {len(head)} cells a line, however: {len(row)} in line {number}"
             )
     table = pd.DataFrame(rows, columns=head, dtype=str)
@@ -43,7 +44,7 @@ def within(
     for column in columns:
         outside = table.loc[(table[column] < low) | (table[column] > high), column]
         if len(outside):
-            raise ValueError(
+            raise InputError(
                 f"{path}: must have {column} from {low:g} to {high:g}, however: {outside.iloc[0]:g}"
             )
 
@@ -54,7 +55,7 @@ def whole(path: Path, table: pd.DataFrame, columns: Sequence[str]) -> None:
         if not pd.api.types.is_integer_dtype(table[column]) and len(table):
             found = table[column][table[column] % 1 != 0]
             text = f"{found.iloc[0]:g}" if len(found) else "larger ones"
-            raise ValueError(f"{path}: must have whole numbers as {column}, however: {text}")
+            raise InputError(f"{path}: must have whole numbers as {column}, however: {text}")
 
 
 def _lines(path: Path) -> list[list[str]]:
@@ -63,9 +64,9 @@ def _lines(path: Path) -> list[list[str]]:
         text = io.StringIO(content.decode(), newline="")
         found = [row for row in csv.reader(text, strict=True) if row]
     except (UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: must be a table (CSV), however: {error}") from None
+        raise InputError(f"{path}: must be a table (CSV), however: {error}") from None
     if not found:
-        raise ValueError(f"{path}: must be a table (CSV), however: No columns")
+        raise InputError(f"{path}: must be a table (CSV), however: No columns")
     return found
 
 
@@ -74,7 +75,7 @@ def _numbers(path: Path, cells: "pd.Series[str]") -> "pd.Series[float]":
         found = pd.to_numeric(cells)  # of an empty text NaN
     except (ValueError, OverflowError) as error:
         text = " ".join(str(error).split())[:80]
-        raise ValueError(f"{path}: must be a table of numbers (CSV), however: {text}") from None
+        raise InputError(f"{path}: must be a table of numbers (CSV), however: {text}") from None
     if not pd.api.types.is_numeric_dtype(found) or np.isinf(found.to_numpy(float)).any():
-        raise ValueError(f"{path}: must be a table of finite numbers (CSV), however: {cells.name}")
+        raise InputError(f"{path}: must be a table of finite numbers (CSV), however: {cells.name}")
     return found

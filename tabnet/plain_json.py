@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from tabnet import files
+from tabnet.errors import InputError
 
 T = TypeVar("T")
 
@@ -54,16 +55,16 @@ def read(path: Path, kind: type[T], *, what: str) -> T:
         found = json.loads(content.decode(), object_pairs_hook=_distinct, parse_constant=_refuse)
         json.dumps(found, ensure_ascii=False).encode()  # half a character cannot be written again
     except RecursionError:
-        raise ValueError(f"{path}: must be JSON, however: it is nested too deeply") from None
+        raise InputError(f"{path}: must be JSON, however: it is nested too deeply") from None
     except ValueError as error:
-        raise ValueError(f"{path}: must be JSON, however: {error}") from None
+        raise InputError(f"{path}: must be JSON, however: {error}") from None
     try:
         return TypeAdapter(kind).validate_python(found)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = "".join(f"{part}: " for part in first["loc"])[:80]
         message = first["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{path}: must have {what}, however: {where}{message}") from None
+        raise InputError(f"{path}: must have {what}, however: {where}{message}") from None
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from ruamel.yaml.events import (
     NodeEvent,
 )
 
+from tabnet.errors import InputError
+
 MAX_FILE_BYTES = 2**16  # ten times what we have; the parser takes a second for them
 MAX_NESTING = 20
 
@@ -58,12 +60,12 @@ def parse(path: str | os.PathLike[str]) -> dict[object, object]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = f"line {mark.line + 1}: " if mark is not None else ""
-        raise ValueError(f"{path}: {line}{squeeze(error.problem or error)}") from None
+        raise InputError(f"{path}: {line}{squeeze(error.problem or error)}") from None
     except (YAMLError, ValueError, TypeError) as error:  # numbers too long, mappings for keys
-        raise ValueError(f"{path}: must be readable YAML, however: {squeeze(error)}") from None
+        raise InputError(f"{path}: must be readable YAML, however: {squeeze(error)}") from None
     if isinstance(data, dict):
         return data
-    raise ValueError(f"{path}: must be a mapping of sections, however: {show(data)}")
+    raise InputError(f"{path}: must be a mapping of sections, however: {show(data)}")
 
 
 def _text(path: str | os.PathLike[str]) -> str:
@@ -73,11 +75,11 @@ def _text(path: str | os.PathLike[str]) -> str:
     except OSError as error:
         raise OSError(f"{path}: must be a readable file, however: {error.strerror}") from None
     if len(data) > MAX_FILE_BYTES:
-        raise ValueError(f"{path}: must have at most {MAX_FILE_BYTES} bytes, however: it has more")
+        raise InputError(f"{path}: must have at most {MAX_FILE_BYTES} bytes, however: it has more")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path}: must be UTF-8, however: {error.reason}") from None
+        raise InputError(f"{path}: must be UTF-8, however: {error.reason}") from None
 
 
 def _check_plain(events: Iterable[Event]) -> None:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from tabnet import tables
 from tabnet.arrays import check_classes
+from tabnet.errors import InputError
 from tabnet.files import PathLike
 from tabnet.source import Floats, Indices, Source
 
@@ -40,7 +41,7 @@ class RowGroups(Source):
         for table in tables.row_groups(self._path, everything, columns=only):
             found.update(pc.unique(table[self._label]).to_pylist())
         if None in found:
-            raise ValueError(
+            raise InputError(
                 f"{self._path}: column {self._label!r} must have a label in every row, however: "
                 "some are missing"
             )
@@ -51,7 +52,7 @@ class RowGroups(Source):
     def read(self, groups: Sequence[int]) -> tuple[Floats, Indices]:
         """The rows of some groups, in this order; no more than one group is held beside them."""
         if _version(self._path) != self._version:
-            raise ValueError(
+            raise InputError(
                 f"{self._path}: must stay as it is in training, however: it is another"
             )
         rows = sum(self.sizes[group] for group in groups)

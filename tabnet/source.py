@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from tabnet.arrays import class_labels, feature_names, finite_rows
+from tabnet.errors import InputError
 
 Floats = NDArray[np.float32]
 Indices = NDArray[np.int64]
@@ -71,7 +72,7 @@ def held(source: Source, most: int) -> Source:
         everything = source.read(range(len(source.sizes)))
         return Arrays(source.features, source.classes, *everything)
     if max(source.sizes) > most:
-        raise ValueError(
+        raise InputError(
             f"{source}: more rows than train.buffer_rows ({most}) must come in groups of at most as"
             f" many, however: one has {max(source.sizes)}"
         )

@@ -7,6 +7,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet.errors import InputError
+
 Arrays = dict[str, NDArray[np.float32]]
 Losses = NDArray[np.float64]
 Order = NDArray[np.integer]
@@ -138,7 +140,7 @@ class Survivors:
         gone = [seed for seed, out in zip(self.seeds, diverged, strict=True) if out]
         if gone and diverged.all() and not self.stopped:
             others = " and no other is left" if len(self._all) > 1 else ""
-            raise ValueError(
+            raise InputError(
                 f"training must stay finite, however: seed {gone[0]}'s {reason}{others}; {REMEDY}"
             )
         for seed in gone:

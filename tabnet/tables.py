@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tabnet import files
+from tabnet.errors import InputError
 from tabnet.files import PathLike
 
 # Fixed: the default depends on the version, and the bytes of a file on the size of its groups.
@@ -59,7 +60,7 @@ class Writer:
         """
         names = self._schema.names
         if sorted(batch.schema.names) != sorted(names):
-            raise ValueError(f"must have {_list(names)}, however: {_list(batch.schema.names)}")
+            raise InputError(f"must have {_list(names)}, however: {_list(batch.schema.names)}")
         table = pa.Table.from_batches([batch]) if isinstance(batch, pa.RecordBatch) else batch
         if not table.schema.equals(self._schema):
             table = table.select(names).cast(self._schema)
@@ -191,14 +192,14 @@ def matrix(
         column = table.column(name)
         kind = column.type
         if not (pa.types.is_floating(kind) or pa.types.is_integer(kind)):
-            raise ValueError(f"{source}: column {name!r} must be numeric, however: {kind}")
+            raise InputError(f"{source}: column {name!r} must be numeric, however: {kind}")
         with np.errstate(over="ignore"):  # what overflows is infinite, and named below
             values[:, index] = column.to_numpy(zero_copy_only=False)
     finite = np.isfinite(values)
     if not finite.all():
         row, index = np.argwhere(~finite)[0]
         cell = table.column(columns[index])[int(row)].as_py()
-        raise ValueError(
+        raise InputError(
             f"{source}: column {columns[index]!r} must hold finite numbers,"
             f" however: {'nothing' if cell is None else cell} in row {row + first_row}"
         )
@@ -219,7 +220,7 @@ def _check_counts(path: PathLike, file: Any) -> None:
     """The footer has no checksum: what it says of the number of rows must agree."""
     # Not the counts of its columns: pyarrow may crash on asking a damaged file for them.
     if sum(_group_rows(file)) != file.metadata.num_rows:
-        raise ValueError(
+        raise InputError(
             f"{path}: must be a whole Parquet file, however: it disagrees on its number of rows"
         )
 
@@ -234,7 +235,7 @@ def _check_memory(path: PathLike, rows: int, names: Sequence[str]) -> None:
     need = 4 * rows * len(names)
     have = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if need > have:
-        raise ValueError(
+        raise InputError(
             f"{path}: must fit into the memory of {have} bytes, however: it has {need} or more"
         )
 
@@ -250,7 +251,7 @@ def _named(path: PathLike) -> Iterator[None]:
         if Path(path).is_dir():
             raise IsADirectoryError(f"{path}: must be a Parquet file, however: a folder") from None
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{path}: must be a whole Parquet file, however: {reason}") from None
+        raise InputError(f"{path}: must be a whole Parquet file, however: {reason}") from None
 
 
 def _valid(table: Any) -> Any:
@@ -272,14 +273,14 @@ def _checked(path: PathLike, file: Any, columns: Sequence[str] | pa.Schema | Non
     for name, expected in types.items():
         kind = found.field(name).type
         if kind != expected:
-            raise ValueError(f"{path}: column {name!r} must be {expected}, however: {kind}")
+            raise InputError(f"{path}: column {name!r} must be {expected}, however: {kind}")
     return names
 
 
 def _require(source: PathLike, found: pa.Schema, names: Sequence[str]) -> None:
     for name in names:
         if found.names.count(name) != 1:
-            raise ValueError(
+            raise InputError(
                 f"{source}: must have one column {name!r}, however: it has {_list(found.names)}"
             )
 

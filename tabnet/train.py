@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from tabnet import device
 from tabnet.buffers import Buffers
 from tabnet.checkpoint import Checkpoint
+from tabnet.errors import InputError
 from tabnet.finished import Finished
 from tabnet.history import fates, table
 from tabnet.kernel.engine import KernelEngine
@@ -90,12 +91,12 @@ def _source(
 ) -> Source:
     if isinstance(x, Source):
         if y is not None:
-            raise ValueError(
+            raise InputError(
                 "a source of labelled rows must come without y, however: both are given"
             )
         return held(x, train.buffer_rows)
     if y is None:
-        raise ValueError("x must come with a label for each row, however: y is missing")
+        raise InputError("x must come with a label for each row, however: y is missing")
     return given(x, y)
 
 
@@ -110,7 +111,7 @@ def _go_on(training: Training, checkpoint: Checkpoint | None, finished: Finished
     """From the run's own checkpoint or, if it has none and may, from a finished run's end."""
     train = training.train
     if train.warm_start and not finished:
-        raise ValueError("train.warm_start must have finished runs to look in, however: none given")
+        raise InputError("train.warm_start must have finished runs to look in, however: none given")
     if checkpoint and (saved := checkpoint.load()):
         training.restore(*saved)
     elif finished and train.warm_start and (saved := finished.before(train.epochs)):

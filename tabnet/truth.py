@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tabnet import tables
+from tabnet.errors import InputError
 
 PROBABILITY = "probability"
 
@@ -20,7 +21,7 @@ def relevance(path: Path, features: Sequence[str], *, split: str) -> NDArray[np.
     """
     table = _read(path, tables.schema(features, dtype=pa.bool_()), split)
     if empty := [name for name in table.column_names if table[name].null_count]:
-        raise ValueError(f"{path}: column {empty[0]!r} must hold truths, however: nothing in a row")
+        raise InputError(f"{path}: column {empty[0]!r} must hold truths, however: nothing in a row")
     return np.stack([table[name].to_numpy() for name in features], axis=1)
 
 
@@ -32,7 +33,7 @@ def probability(path: Path, *, split: str) -> NDArray[np.float64]:
     found = _read(path, pa.schema([(PROBABILITY, pa.float64())]), split)[PROBABILITY].to_numpy()
     outside = ~((found >= 0) & (found <= 1))  # NaN too
     if outside.any():
-        raise ValueError(f"{path}: {PROBABILITY} must be from 0 to 1, however: {found[outside][0]}")
+        raise InputError(f"{path}: {PROBABILITY} must be from 0 to 1, however: {found[outside][0]}")
     return np.asarray(found)
 
 

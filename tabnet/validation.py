@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet.errors import InputError
 from tabnet.survivors import Arrays, Losses
 
 Indices = NDArray[np.int32]
@@ -31,7 +32,7 @@ def validation_rows(sizes: Sequence[int], share: float) -> list[int]:
     rows = sum(sizes)
     held_out = round(share * rows)
     if share and not 1 <= held_out <= rows - 2:
-        raise ValueError(
+        raise InputError(
             f"train.validation_share must leave at least 2 of {rows} rows to train on and 1 to "
             f"validate on, however: {share} leaves {rows - held_out} and {held_out}"
         )

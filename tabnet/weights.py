@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import numpy as safetensors_numpy
 
 from tabnet import files, layout
+from tabnet.errors import InputError
 from tabnet.params import Model
 
 FORMAT = 1
@@ -46,7 +47,7 @@ class Fitted:
             gone = (
                 f", which diverged in epoch {self.diverged[seed]}" if seed in self.diverged else ""
             )
-            raise ValueError(f"seed must be one of {list(self.seeds)}, however: {seed}{gone}")
+            raise InputError(f"seed must be one of {list(self.seeds)}, however: {seed}{gone}")
         k = self.seeds.index(seed)
         weights = {name: array[k : k + 1] for name, array in self.weights.items()}
         best = {name: epoch for name, epoch in self.best_epochs.items() if name == seed}
@@ -138,7 +139,7 @@ def load(path: Path | str) -> Fitted:
     except FileNotFoundError:
         raise FileNotFoundError(f"{path} must be a model file, however: no such file") from None
     except (safetensors.SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ValueError(f"{path} must be a whole safetensors file, however: {error}") from None
+        raise InputError(f"{path} must be a whole safetensors file, however: {error}") from None
     config = _config(path, metadata)
     fitted = Fitted(
         config.model,
@@ -152,7 +153,7 @@ def load(path: Path | str) -> Fitted:
     )
     _check_shapes(path, fitted)
     if config != config.with_digest(weights):
-        raise ValueError(f"{path} must have the digest of its content, however: it is damaged")
+        raise InputError(f"{path} must have the digest of its content, however: it is damaged")
     return fitted
 
 
@@ -162,14 +163,14 @@ def _config(path: Path, metadata: Mapping[str, str]) -> _Config:
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(map(str, problem["loc"]))
-        raise ValueError(
+        raise InputError(
             f"{path} must be a TabNet model of this project, however, its description says: "
             f"{where} {problem['msg']}".replace("\n", " ")
         ) from None
     if config.format != FORMAT:
-        raise ValueError(f"{path} must have model format {FORMAT}, however: {config.format}")
+        raise InputError(f"{path} must have model format {FORMAT}, however: {config.format}")
     if not (config.features and config.classes and config.seeds):
-        raise ValueError(f"{path} must name features, classes and seeds, however: one is empty")
+        raise InputError(f"{path} must name features, classes and seeds, however: one is empty")
     return config
 
 
@@ -179,13 +180,13 @@ def _check_shapes(path: Path, fitted: Fitted) -> None:
     shapes |= layout.statistics(fitted.model, n_features=n_features)
     expected = {name: (len(fitted.seeds), *shape) for name, shape in shapes.items()}
     if missing := expected.keys() ^ fitted.weights.keys():
-        raise ValueError(f"{path} must have exactly its model's tensors, however: {min(missing)}")
+        raise InputError(f"{path} must have exactly its model's tensors, however: {min(missing)}")
     for name, shape in expected.items():
         array = fitted.weights[name]
         if array.shape != shape or array.dtype != np.float32:
-            raise ValueError(
+            raise InputError(
                 f"{path}: {name} must be float32 of shape {shape}, "
                 f"however: {array.dtype} of shape {array.shape}"
             )
         if not np.isfinite(array).all():
-            raise ValueError(f"{path}: {name} must be finite, however: it has NaN or infinity")
+            raise InputError(f"{path}: {name} must be finite, however: it has NaN or infinity")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tabnet import tables, weights
 from tabnet.checkpoint import Checkpoint
+from tabnet.errors import InputError
 from tabnet.params import Model
 from tabnet.weights import Fitted, initial
 
@@ -61,7 +62,7 @@ class Refused(Exception):  # noqa: N818
 def one_line() -> Iterator[None]:
     try:
         yield
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         if "\n" in str(error):
             raise
         raise Refused(str(error)) from None

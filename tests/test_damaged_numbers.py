@@ -13,6 +13,7 @@ import pytest
 from stages import index as index_stage
 from stages import one_line
 from stages import paper as paper_stage
+from tabnet.errors import InputError
 from tabnet.params import Params
 from tabnet.report import explanation, numbers, report
 from tabnet.report.paper import inputs
@@ -132,7 +133,7 @@ def test_a_page_or_one_line(name: str, kinds: dict[str, Kind]) -> None:
         try:
             if repr(kind.read()) != right:
                 accepted.append(content)
-        except (ValueError, OSError) as error:
+        except (InputError, OSError) as error:
             check(error, kind.path)
         assert time.process_time() - started < SECONDS
     for content in random.Random(2).sample(accepted, min(DRAWN, len(accepted))):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stages import one_line
+from tabnet.errors import InputError
 from tabnet.params import Params, load
 from tests.odd_tables import ODD, SAME, WRONG, rewrite
 from tests.stage_runs import STAGES, Files, files
@@ -63,7 +64,7 @@ def run(stage: str, params: Params) -> str | None:
     """The line by which the stage refuses its files, if it does."""
     try:
         import_module(f"stages.{stage}").main(params, "syn2")
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         line = one_line(error)
     else:
         return None

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from tabnet.errors import InputError
 from tabnet.params import Params, load
 from tabnet.plain_yaml import parse
 from tests.params_fuzz import DOCUMENTS, KEYS, TEXTS, dumped, filled
@@ -43,7 +44,7 @@ def check(path: Path) -> bool:
     started = time.process_time()
     try:
         params = load(path)
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         text = str(error)
         assert text.startswith(f"{path}: ")
         assert len(text.splitlines()) == 1

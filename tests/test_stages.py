@@ -80,10 +80,9 @@ def test_a_stage_of_a_data_set_gets_its_overrides() -> None:
 @pytest.mark.parametrize(
     ("main", "line"),
     [
-        ("raise ValueError('must be 1,\\n\\nhowever:\\t 2')", "must be 1, however: 2"),
+        ("raise stages.InputError('must be 1,\\n\\nhowever:\\t 2')", "must be 1, however: 2"),
         ("raise OSError(28, 'No space left', 'x')", "[Errno 28] No space left: 'x'"),
-        ("raise ValueError", "ValueError"),
-        ("params.train.epochs = 0", "1 validation error for Train"),
+        ("raise OSError", "OSError"),
     ],
 )
 def test_a_mistake_is_one_line(main: str, line: str) -> None:
@@ -93,8 +92,11 @@ def test_a_mistake_is_one_line(main: str, line: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
-def test_a_fault_of_ours_is_a_traceback() -> None:
-    done = started("assert False, 'impossible'", "syn2")
+@pytest.mark.parametrize(
+    "fault", ["assert False, 'impossible'", "int('seven')", "params.train.epochs = 0"]
+)
+def test_a_fault_of_ours_is_a_traceback(fault: str) -> None:
+    done = started(fault, "syn2")
     assert done.returncode == 1
     assert done.stderr.startswith("Traceback")
 

@@ -5,6 +5,8 @@ Their packages are the optional dependency `peers`; nothing outside this folder 
 
 from importlib.util import find_spec
 
+from tabnet.errors import InputError
+
 PACKAGES = ("captum", "lightgbm", "pytorch_tabnet")
 
 
@@ -12,7 +14,7 @@ def check_installed() -> None:
     """Raises ValueError, in one line that says what to do, if a package is missing."""
     for package in PACKAGES:
         if find_spec(package) is None:
-            raise ValueError(
+            raise InputError(
                 f"peers must find the package {package}, however: it is not installed;"
                 " `make peers` installs it"
             )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tabnet import files
+from tabnet.errors import InputError
 from tabnet.report import images, numbers, provenance, report
 from tabnet.report.explanation import open_folder
 
@@ -16,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Writes the report; a person's mistake is one line and exit status 1."""
     try:
         run(parser().parse_args(arguments))
-    except (ValueError, OSError) as error:
+    except (InputError, OSError) as error:
         sys.exit(" ".join(str(error).split()) or type(error).__name__)
 
 
@@ -40,9 +41,9 @@ def parser() -> argparse.ArgumentParser:
 def run(options: argparse.Namespace) -> None:
     """Reads the folder, draws its report, and says where it is."""
     if not 0 < options.quantile <= 1:
-        raise ValueError(f"--quantile must be above 0 and at most 1, however: {options.quantile}")
+        raise InputError(f"--quantile must be above 0 and at most 1, however: {options.quantile}")
     if options.masks is not None and options.masks.suffix not in (".png", ".svg"):
-        raise ValueError(f"--masks must be a .png or .svg file, however: {options.masks}")
+        raise InputError(f"--masks must be a .png or .svg file, however: {options.masks}")
     explanation = open_folder(
         options.folder,
         name=options.name or options.folder.resolve().name,

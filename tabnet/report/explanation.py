@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tabnet import tables
+from tabnet.errors import InputError
 
 BATCH = 65536  # rows read at a time
 PREDICTIONS = "predictions.parquet"
@@ -95,7 +96,7 @@ class Explanation:
             known |= {"label": p.label, "prediction": p.probability, "agreement": p.agreement}
         if sort_by not in known:
             allowed = ", ".join([*known, *(self.features if self.values is not None else ())])
-            raise ValueError(f"sort_by must be one of {allowed}, however: {sort_by}")
+            raise InputError(f"sort_by must be one of {allowed}, however: {sort_by}")
         return known[sort_by].astype(np.float64)
 
 
@@ -149,7 +150,7 @@ def _check(explanation: Explanation) -> None:
         _require(e.relevance, e.features, rows=None)
         found = pc.sum(pc.equal(_words(e.relevance, "split"), e.split), min_count=0).as_py()
         if found != e.rows:
-            raise ValueError(
+            raise InputError(
                 f"{e.relevance}: must have {e.rows} rows of split {e.split!r}, however: {found}"
             )
 
@@ -158,15 +159,15 @@ def _require(path: Path, columns: Sequence[str], *, rows: int | None) -> None:
     """Whether a Parquet file has as many rows, and numbers in all the columns."""
     found = tables.rows(path)
     if rows is not None and found != rows:
-        raise ValueError(f"{path}: must have {rows} rows, however: {found}")
+        raise InputError(f"{path}: must have {rows} rows, however: {found}")
     schema = pq.read_schema(path)
     for name in columns:
         if schema.names.count(name) != 1:
             shown = ", ".join(map(repr, schema.names[:20])) or "no columns"
-            raise ValueError(f"{path}: must have one column {name!r}, however: it has {shown}")
+            raise InputError(f"{path}: must have one column {name!r}, however: it has {shown}")
         kind = schema.field(name).type
         if not any(test(kind) for test in NUMERIC):
-            raise ValueError(f"{path}: column {name!r} must hold numbers, however: {kind}")
+            raise InputError(f"{path}: column {name!r} must hold numbers, however: {kind}")
 
 
 def _matrix(table: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> Floats:
@@ -192,7 +193,7 @@ def _seeds(folder: Path) -> tuple[int, ...]:
 
 def _number(path: Path, seed: str) -> int:
     if not (seed.isascii() and seed.isdigit()):
-        raise ValueError(f"{path}: its seed must be a whole number, however: {seed}")
+        raise InputError(f"{path}: its seed must be a whole number, however: {seed}")
     return int(seed)
 
 
@@ -213,5 +214,5 @@ def _words(path: Path, column: str) -> pa.ChunkedArray:
     """A column of text; all missing is text too."""
     words = tables.read(path, columns=[column])[column]
     if not (pa.types.is_string(words.type) or pa.types.is_null(words.type)):
-        raise ValueError(f"{path}: column {column!r} must hold words, however: {words.type}")
+        raise InputError(f"{path}: column {column!r} must hold words, however: {words.type}")
     return words.cast(pa.string())

@@ -8,6 +8,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from tabnet import plain_csv, plain_json
+from tabnet.errors import InputError
 from tabnet.report.measured import LARGEST, Count, OneDataset, Score
 
 ORDERS = ("consensus", "seeds", "fixed", "random")
@@ -89,7 +90,7 @@ def curves(path: Path) -> pd.DataFrame:
     plain_csv.within(path, table, NUMBERS[1:], -LARGEST, LARGEST)
     k = table.groupby(["side", "order"])["k"].agg(tuple)
     if set(k.index) != {(side, order) for side in SIDES for order in ORDERS} or k.nunique() != 1:
-        raise ValueError(
+        raise InputError(
             f"{path}: must have the same k for each of {', '.join(ORDERS)}, kept and removed,"
             f" however: {len(table)} other rows"
         )

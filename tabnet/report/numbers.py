@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from tabnet import plain_csv, plain_json
+from tabnet.errors import InputError
 from tabnet.report import judged
 from tabnet.report.judged import Trust
 from tabnet.report.measured import LARGEST, Metrics, OneDataset
@@ -72,7 +73,7 @@ def _importance(path: Path, features: Sequence[str]) -> pd.DataFrame:
     found = list(table["feature"])
     if found != list(features):
         expected, shown = _short(features), _short(found)
-        raise ValueError(f"{path}: must have the features {expected}, however: {shown or 'none'}")
+        raise InputError(f"{path}: must have the features {expected}, however: {shown or 'none'}")
     return table
 
 

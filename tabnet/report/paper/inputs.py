@@ -10,6 +10,7 @@ from typing import Any
 
 from tabnet import layout, plain_json
 from tabnet.datasets import DATASETS
+from tabnet.errors import InputError
 from tabnet.params import Params
 from tabnet.report.measured import Compared, Measures, OneDataset, Peers, Scored
 
@@ -68,7 +69,7 @@ def _peers(folder: Path, name: str) -> Peers:
     path, kind = folder / f"{name}.peers.json", OneDataset[Peers]
     ((found, peers),) = plain_json.read(path, kind, what="what the stage peers writes").items()
     if found != name:
-        raise ValueError(f"{path}: must be of {name}, however: of {found[:40]!r}")
+        raise InputError(f"{path}: must be of {name}, however: of {found[:40]!r}")
     return peers
 
 
