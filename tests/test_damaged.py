@@ -103,7 +103,7 @@ def test_checkpoints(tmp_path: Path) -> None:
     def load() -> bool:
         found = checkpoint.load()
         if found is None:
-            raise ValueError("damaged")
+            raise InputError("damaged")
         return np.array_equal(found[0]["a"], state["a"]) and np.array_equal(found[1], history)
 
     assert check(checkpoint.path, load, flips=3000) > 2000

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from tabnet import bootstrap, trust
 from tabnet.bootstrap import Rows, resample, summary
 from tabnet.ensemble import Ensemble
+from tabnet.errors import InputError
 from tabnet.explain import consensus, explain
 from tabnet.masks import normalise
 from tabnet.orders import Sample
@@ -185,11 +186,11 @@ def test_a_resample_on_which_all_seeds_diverge_is_left_out(
     def some(*arguments: object, **settings: object) -> object:
         calls.append(arguments)
         if len(calls) == 1:
-            raise ValueError("training must stay finite, however: it did not")
+            raise InputError("training must stay finite, however: it did not")
         return fit(*arguments, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bootstrap, "fit", some)
-    train = SETTINGS.train.model_copy(update={"epochs": 1})
+    train = SETTINGS.train.model_copy(update={"epochs": 1, "threads": 1})
     with caplog.at_level(logging.WARNING):
         found = list(
             bootstrap.resampled_masks(
