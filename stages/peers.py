@@ -4,6 +4,7 @@ Wall times differ from run to run, and so do the bytes that this stage writes.
 """
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,9 @@ MOST = 2_000  # rows to explain: gradients of 21 seeds take minutes for them
 def main(params: Params, dataset: str) -> None:
     """Writes reports/<dataset>/peers.json, and the same where the page that compares finds it."""
     peers.check_installed()
+    # OpenMP's threads spin while they wait for each other, unless told: where another process has a
+    # core, pytorch-tabnet's training takes five times as long.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Imported only once the packages that it needs are known to be there.
     from tabnet.peers.methods import measure
 
