@@ -1,8 +1,13 @@
 """Runs of the pipeline that several tests look at."""
 
+import os
 from pathlib import Path
 
 import pytest
+
+# OpenMP's threads would spin while they wait: beside another test that has a core, for minutes.
+# Read when torch is loaded, hence before all other imports of the project.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from tests import stage_runs
 from tests.clones import Clone, clone
