@@ -54,14 +54,14 @@ def resampled_masks(
     A seed that diverges on a resample is missing there; a resample on which all do is left out,
     with a warning.
     """
-    drawn = [resample(rows.y, rng) for _ in range(resamples)]
+    streams = rng.spawn(resamples)
     where = device.resolve(train.device)
     at_once, few = _side_by_side(train, where, seeds, resamples)
 
     def masks(number: int) -> BySeed | None:
-        chosen = drawn[number]
+        drawn = resample(rows.y, streams[number])
         try:
-            fitted, _ = fit(rows.x[chosen], rows.y[chosen], model=model, train=few)
+            fitted, _ = fit(rows.x[drawn], rows.y[drawn], model=model, train=few)
         except InputError as error:  # the rows themselves have been trained on: only divergence
             logger.warning("resample %d is left out: %s", 1 + number, error)
             return None
@@ -78,13 +78,13 @@ def _side_by_side(
     """How many resamples to train at once, and how to train each.
 
     On the CPU a thread trains a whole resample: few seeds divide badly among threads. Where the
-    number of threads is free, all are trained at once, and the system divides the cores.
+    number of threads is free there are two for each core, among which the system divides it.
     """
     few = train.model_copy(update={"seeds": tuple(seeds)})
-    if where != "cpu" or train.threads == 1 or not resamples:
+    if where != "cpu":
         return 1, few
-    at_once = resamples if train.threads == "auto" else min(train.threads, resamples)
-    return min(at_once, 2 * cores()), few.model_copy(update={"threads": 1})
+    threads = 2 * cores() if train.threads == "auto" else train.threads
+    return max(1, min(threads, resamples)), few.model_copy(update={"threads": 1})
 
 
 def summary(

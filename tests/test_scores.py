@@ -21,6 +21,7 @@ from tabnet.scores import (
     area_under_roc,
     average_precision,
     importance,
+    log_losses,
     mask_scores,
     prediction_scores,
 )
@@ -197,6 +198,21 @@ def test_prediction_scores_are_scikit_learns(
     assert found["accuracy"] == pytest.approx(accuracy_score(label, p > 0.5))
     expected = brier_score_loss(label, p, pos_label=True)
     assert found["brier"] == pytest.approx(expected, abs=1e-12)
+
+
+@given(
+    hnp.arrays(np.float32, (2, 30), elements=st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])),
+    hnp.arrays(np.bool_, 30),
+)
+def test_several_models_are_scored_as_each_alone(p: Mask, label: Bools) -> None:
+    for one, loss in zip(p, log_losses(p, label), strict=True):
+        clipped = one.astype(np.float64).clip(1.1920929e-07, 1 - 1.1920929e-07)
+        assert loss == pytest.approx(log_loss(label, clipped, labels=[False, True]), rel=1e-9)
+        area = area_under_roc(one, label)
+        if label.all() or not label.any():
+            assert np.isnan(area)
+        else:
+            assert area == pytest.approx(roc_auc_score(label, one), abs=1e-12)
 
 
 def test_prediction_scores_by_hand() -> None:

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import trim_mean
 
-from tabnet.combinations import COMBINATIONS, Floats, averaged, mean, vote
+from tabnet.combinations import COMBINATIONS, Floats, averaged, mean, trimmed_mean, vote
 from tabnet.params import Model, Train
 from tabnet.report.seed_counts import enough, sentences, ways
 from tabnet.seed_counts import SCORES, SUBSETS, Rows, combined, curve, score, subsets
@@ -66,6 +67,15 @@ def test_rows_of_a_combined_mask_add_up_to_one_whatever_the_order_of_seeds(name:
     total = found.sum(1)
     assert np.all((np.abs(total - 1) < 1e-5) | (total == 0))
     np.testing.assert_allclose(found, COMBINATIONS[name](masks[::-1]), atol=1e-6)
+
+
+@pytest.mark.parametrize("n_seeds", [1, 3, 4, 7, 8])
+def test_the_trimmed_mean_is_scipys(n_seeds: int) -> None:
+    masks = simplex(np.random.default_rng(4), n_seeds, 20, 4)
+    trimmed = trim_mean(masks, 0.25, axis=0)
+    total = trimmed.sum(1, keepdims=True)
+    expected = np.divide(trimmed, total, out=np.zeros_like(trimmed), where=total > 0)
+    np.testing.assert_allclose(trimmed_mean(masks), expected, atol=1e-6)
 
 
 def test_a_vote_keeps_the_cells_of_the_majority_alone() -> None:

@@ -1,17 +1,20 @@
 """The measures together, on trained models: what they must be whatever the training gave."""
 
 import logging
+import threading
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from tabnet import bootstrap, trust
-from tabnet.bootstrap import Rows, resample, summary
+from tabnet.bootstrap import BySeed, Rows, resample, summary
 from tabnet.ensemble import Ensemble
 from tabnet.errors import InputError
 from tabnet.explain import consensus, explain
+from tabnet.kernel.threads import Wanted
 from tabnet.masks import normalise
 from tabnet.orders import Sample
 from tabnet.params import Model, Train, Trust
@@ -178,6 +181,53 @@ def test_a_seed_that_diverged_on_a_resample_is_not_compared_there() -> None:
     assert found["distance_of_seeds"] == pytest.approx(float(variation(first[2], second[2])))
 
 
+def resampled(*, threads: Wanted, resamples: int = 3) -> list[BySeed]:
+    train = SETTINGS.train.model_copy(update={"epochs": 1, "threads": threads})
+    return list(
+        bootstrap.resampled_masks(
+            Rows(X, Y),
+            X[:9],
+            model=SETTINGS.model,
+            train=train,
+            seeds=(1, 3),
+            resamples=resamples,
+            rng=trust.stream(1, 3),
+        )
+    )
+
+
+def test_resamples_are_the_same_on_any_number_of_threads_and_however_many_follow() -> None:
+    expected = resampled(threads=1)
+    for found in (resampled(threads=2), resampled(threads="auto"), resampled(threads=3)):
+        np.testing.assert_equal(found, expected)
+    np.testing.assert_equal(resampled(threads=2, resamples=2), expected[:2])
+    assert resampled(threads="auto", resamples=0) == []
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_no_more_resamples_train_at_once_than_there_are_threads(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    lock, now, most = threading.Lock(), 0, 0
+    all_at_once = threading.Barrier(threads)  # fewer wait for ever, but for the timeout
+
+    def counted(*arguments: object, **settings: Any) -> object:
+        nonlocal now, most
+        assert settings["train"].threads == 1
+        with lock:
+            now += 1
+            most = max(most, now)
+        all_at_once.wait(timeout=60)
+        found = fit(*arguments, **settings)  # type: ignore[arg-type]
+        with lock:
+            now -= 1
+        return found
+
+    monkeypatch.setattr(bootstrap, "fit", counted)
+    resampled(threads=threads, resamples=2 * threads)
+    assert most == threads
+
+
 def test_a_resample_on_which_all_seeds_diverge_is_left_out(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -190,19 +240,8 @@ def test_a_resample_on_which_all_seeds_diverge_is_left_out(
         return fit(*arguments, **settings)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bootstrap, "fit", some)
-    train = SETTINGS.train.model_copy(update={"epochs": 1, "threads": 1})
     with caplog.at_level(logging.WARNING):
-        found = list(
-            bootstrap.resampled_masks(
-                Rows(X, Y),
-                X[:9],
-                model=SETTINGS.model,
-                train=train,
-                seeds=(1, 3),
-                resamples=3,
-                rng=trust.stream(1, 3),
-            )
-        )
+        found = resampled(threads=1)
     assert [sorted(one) for one in found] == [[1, 3], [1, 3]]
     assert "resample 1 is left out: training must stay finite" in caplog.text
     assert mean_distance([found[0][1], found[1][1]]) > 0

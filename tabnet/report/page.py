@@ -18,7 +18,7 @@ import jinja2
 from markupsafe import Markup
 
 from tabnet.report import theme
-from tabnet.report.library import library
+from tabnet.report.bundle import vega
 
 Table = Sequence[Sequence[str]]
 
@@ -152,7 +152,7 @@ def render(
             policy=policy(script()),
             style=Markup(asset("style.css")),
             script=Markup(script()),
-            library=Markup(library()),
+            library=Markup(vega()),
             arrays=Markup(arrays),
             facts=script_json({**facts, "colours": _colours(), "scheme": theme.SCHEME}),
             specs=script_json(specs),

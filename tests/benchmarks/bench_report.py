@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
 from tabnet import tables  # noqa: E402
-from tabnet.report import library, report  # noqa: E402
+from tabnet.report import bundle, report  # noqa: E402
 from tests.report.browser import FLAGS  # noqa: E402
 from tests.report.conftest import CHROMIUM  # noqa: E402
 from tests.report.example import write  # noqa: E402
@@ -91,7 +91,7 @@ TIMED = """async ([act, painted, count]) => {
 
 
 def main(rows: list[int]) -> None:
-    library.library()
+    bundle.vega()
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         empty = Path(folder) / "empty.html"
         chart = alt.Chart(pd.DataFrame({"x": [1]})).mark_point().encode(x="x")

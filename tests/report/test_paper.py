@@ -228,7 +228,7 @@ def test_rates_are_set_beside_invases() -> None:
     assert found["masks"]["syn2"]["published"] == {}
     assert found["masks"]["paper_syn4"]["published"]["INVASE"] == {"tpr": 0.998, "fdr": 0.103}
     table = dict(tables.selections(found["masks"]).rows)
-    assert [cell.text for cell in table["INVASE (paper)"]][3:5] == [
+    assert [cell.text for cell in table["INVASE (Yoon et al.)"]][3:5] == [
         "0.998 / 0.103",
         "0.848 / 0.011",
     ]
@@ -237,6 +237,11 @@ def test_rates_are_set_beside_invases() -> None:
     _, said = sentences.masks(found["masks"])
     assert "relevant features on Syn5, and" in said
     assert "false discoveries on Syn4." in said
+    unknown = made("paper_syn1")
+    unknown.metrics["consensus"].update(tpr=None, fdr=None)
+    _, said = sentences.masks(results.collect([unknown])["masks"])
+    assert "relevant features on none, and" in said
+    assert "false discoveries on none." in said
     alone = results.collect([made("syn2")])
     assert len(sentences.masks(alone["masks"])) == 1
     assert len(tables.of(alone)["masks"]) == 1

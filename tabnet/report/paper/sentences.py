@@ -10,8 +10,6 @@ from tabnet.report.paper.charts import METHODS
 from tabnet.report.paper.truth_free import USELESS
 from tabnet.report.sentences import count, listed
 
-RATES = ("tpr", "fdr")
-
 
 def headline(target: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is to be reached on the paper's data sets, and on how many of them it is."""
@@ -63,26 +61,28 @@ def masks(found: Mapping[str, Any]) -> list[str]:
 
 def _beside_invase(found: Mapping[str, Any]) -> list[str]:
     """On which data sets the consensus finds as much as INVASE does, at no more false ones."""
-    listed_ones = {name: one for name, one in found.items() if one["published"]}
-    if not listed_ones:
-        return []
-    rates = {
-        name: [(one["consensus"][key] or 0, one["published"]["INVASE"][key]) for key in RATES]
-        for name, one in listed_ones.items()
+    pairs = {
+        published.DATASETS[name]: (one["consensus"], one["published"]["INVASE"])
+        for name, one in found.items()
+        if one["published"]
     }
-    # The published rates have three digits.
-    finds = [name for name, [(tpr, theirs), _] in rates.items() if round(tpr, 3) >= theirs]
-    spares = [name for name, [_, (fdr, theirs)] in rates.items() if round(fdr, 3) <= theirs]
+    if not pairs:
+        return []
+    finds = [name for name, (ours, theirs) in pairs.items() if _upto(theirs, ours, "tpr")]
+    spares = [name for name, (ours, theirs) in pairs.items() if _upto(ours, theirs, "fdr")]
     return [
         "The TabNet paper has no such scores. INVASE (Yoon et al. 2019) has the true positive and"
         " false discovery rates of what it and others select on the paper's data sets. Beside it,"
-        f" the consensus finds at least as many of the relevant features on {_those(finds)}, and"
-        f" makes no more false discoveries on {_those(spares)}. Its rows are others, drawn alike."
+        f" the consensus finds at least as many of the relevant features on"
+        f" {listed(finds or ['none'])}, and makes no more false discoveries on"
+        f" {listed(spares or ['none'])}. Its rows are others, drawn alike."
     ]
 
 
-def _those(names: list[str]) -> str:
-    return listed([published.DATASETS[name] for name in names]) if names else "none"
+def _upto(one: Mapping[str, float | None], other: Mapping[str, float | None], rate: str) -> bool:
+    """Whether a rate is at most the other's, in the three digits that are published."""
+    a, b = one[rate], other[rate]
+    return a is not None and b is not None and round(a, 3) <= round(b, 3)
 
 
 def _beside_the_seeds(found: Mapping[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tabnet.report.paper import published, truth_free
@@ -177,25 +177,21 @@ def masks(found: Mapping[str, Any]) -> Table:
 
 
 def selections(found: Mapping[str, Any]) -> Table:
-    """TPR and FDR on the paper's data sets: published ones, and ours."""
-    listed = {name: one for name, one in found.items() if one["published"]}
-
-    def row(rates: Callable[[Mapping[str, Any]], Mapping[str, float | None]]) -> list[Cell]:
-        both = [rates(one) for one in listed.values()]
-        return [Cell(f"{number(one['tpr'])} / {number(one['fdr'])}") for one in both]
-
-    def published_rates(method: str) -> list[Cell]:
-        return row(lambda one: one["published"][method])
-
-    rows = [(f"{method} (paper)", published_rates(method)) for method in published.SELECTION]
-    rows += [
-        (
-            "single seeds, here",
-            row(lambda one: {key: one["seeds"][key]["mean"] for key in ("tpr", "fdr")}),
-        ),
-        ("consensus, here", row(lambda one: one["consensus"])),
+    """TPR and FDR on the paper's data sets: those that INVASE's paper has, and ours."""
+    known = {published.DATASETS[name]: one for name, one in found.items() if one["published"]}
+    ones = known.values()
+    rows = [
+        (f"{method} (Yoon et al.)", [_rates(one["published"][method]) for one in ones])
+        for method in published.SELECTION
     ]
-    return Table("TPR / FDR", [published.DATASETS[name] for name in listed], rows)
+    means = [{key: score["mean"] for key, score in one["seeds"].items()} for one in ones]
+    rows.append(("single seeds, here", list(map(_rates, means))))
+    rows.append(("consensus, here", [_rates(one["consensus"]) for one in ones]))
+    return Table("TPR / FDR", list(known), rows)
+
+
+def _rates(scores: Mapping[str, float | None]) -> Cell:
+    return Cell(f"{number(scores['tpr'])} / {number(scores['fdr'])}")
 
 
 HEADLINE = ("rma", "mask_average_precision", "auc")

@@ -4,24 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from tabnet.report import library
+from tabnet.report import bundle
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return library._path()
+    return bundle._path()
 
 
 def made() -> str:
-    library.library.cache_clear()
-    return library.library()
+    bundle.vega.cache_clear()
+    return bundle.vega()
 
 
 def test_what_is_kept_is_what_is_made(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = made()
     assert kept.is_file()
-    monkeypatch.setattr(library, "_bundled", lambda: pytest.fail("made again"))
+    monkeypatch.setattr(bundle, "_bundled", lambda: pytest.fail("made again"))
     assert made() == first
 
 

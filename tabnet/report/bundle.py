@@ -18,7 +18,7 @@ from tabnet.report import payload
 
 
 @functools.cache
-def library() -> str:
+def vega() -> str:
     """Vega alone, compressed: the page's charts are compiled before they get there."""
     kept = _path()
     with suppress(OSError, ValueError):
@@ -43,7 +43,7 @@ def _digest(text: str) -> str:
 
 def _bundled() -> str:
     # vl-convert ships Vega under this address, and bundles it without a request.
-    vega = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
-    script = vl_convert.javascript_bundle(f"import * as all from '{vega}'; window.vega = all;")
+    address = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
+    script = vl_convert.javascript_bundle(f"import * as all from '{address}'; window.vega = all;")
     # The bundle declares some two thousand names, none of which the page needs.
     return payload.compress(f"(function(){{{script}}})()".encode())
