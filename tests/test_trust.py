@@ -204,6 +204,18 @@ def test_resamples_are_the_same_on_any_number_of_threads_and_however_many_follow
     assert resampled(threads="auto", resamples=0) == []
 
 
+def test_what_a_resample_draws_changes_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = resampled(threads=1)
+
+    def greedy(y: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.int64]:
+        rows = resample(y, rng)
+        rng.random(7)
+        return rows
+
+    monkeypatch.setattr(bootstrap, "resample", greedy)
+    np.testing.assert_equal(resampled(threads=1), expected)
+
+
 @pytest.mark.parametrize("threads", [1, 2, 4])
 def test_no_more_resamples_train_at_once_than_there_are_threads(
     monkeypatch: pytest.MonkeyPatch, threads: int
