@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from tabnet.report import page, theme
 from tabnet.report.index import drawn, inline
-from tabnet.report.paper.tables import Cell, Table, number
+from tabnet.report.paper.cells import Cell, Table, number
 from tabnet.report.provenance import Blocks
 
 FIGURES = {"rma": "mass on relevant", "fdr": "false discoveries", "auc": "AUC"}

@@ -21,7 +21,16 @@ from sklearn.metrics import roc_auc_score
 from tabnet import layout
 from tabnet.datasets import DATASETS
 from tabnet.params import Model, Params
-from tabnet.report.paper import inputs, page, published, results, sentences, tables, truth_free
+from tabnet.report.paper import (
+    inputs,
+    methods,
+    page,
+    published,
+    results,
+    sentences,
+    tables,
+    truth_free,
+)
 from tabnet.report.paper.inputs import Input
 from tests.imports import ROOT
 from tests.report.test_page import HOSTILE, Page
@@ -158,7 +167,7 @@ def test_the_best_of_a_column_is_marked() -> None:
 def test_a_dense_mask_earns_nothing_by_selecting_everything() -> None:
     one = peers(0.9)
     one["methods"]["permutation"]["scores"] |= {"tpr": 1.0, "selected": 1.0}
-    table = tables.peers("syn2", one)
+    table = methods.all_scores("syn2", one)
     of = dict(
         zip(table.columns, zip(*(cells for _, cells in table.rows), strict=True), strict=True)
     )

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from tabnet.report import page
 from tabnet.report.index import drawn, inline
-from tabnet.report.paper import charts, published, sentences, tables
+from tabnet.report.paper import charts, methods, published, sentences, tables
 from tabnet.report.provenance import Blocks
 
 
@@ -41,7 +41,7 @@ def html(results: Mapping[str, Any], *, provenance: Blocks) -> str:
                 "truth_free": sentences.truth_free(results["truth_free"]),
             },
             tables=tables.of(results),
-            settings=tables.settings(peers),
+            settings=methods.settings(peers),
             provenance=provenance,
         )
     )

@@ -2,39 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from tabnet.report.paper import published, truth_free
-from tabnet.report.paper.charts import METHODS
-from tabnet.report.scoreboard import NAMES
-
-
-class Cell(NamedTuple):
-    """A text; whether it is the best of its column; the share of the cell that is shaded."""
-
-    text: str
-    best: bool = False
-    share: float = 0.0
-
-
-class Table(NamedTuple):
-    """Rows with a name each, the cells in the order of `columns`."""
-
-    caption: str
-    columns: list[str]
-    rows: list[tuple[str, list[Cell]]]
-
-
-MISSING = "–"
-MASKS = {
-    "rma": "mass on relevant",
-    "rra": "top relevant",
-    "tpr": "relevant found",
-    "fdr": "false discoveries",
-    "mask_average_precision": "average precision",
-}
-assert MASKS.keys() <= NAMES.keys()
+from tabnet.report.paper import methods, published, truth_free
+from tabnet.report.paper.cells import MASKS, Cell, Table, best, mark, marked, number, spread
 
 
 def of(results: Mapping[str, Any]) -> dict[str, list[Table]]:
@@ -46,26 +18,13 @@ def of(results: Mapping[str, Any]) -> dict[str, list[Table]]:
         found["auc"] = [prediction(predicted)]
         found["prediction"] = [limits(predicted), training(predicted)]
     if results["peers"]:
-        found["methods"] = [by_dataset(results["peers"], score) for score in HEADLINE]
-        found["methods"] += [times(results["peers"], key) for key in TIMES]
-        found["peers"] = [peers(name, one) for name, one in results["peers"].items()]
+        measured = results["peers"]
+        found["methods"] = [methods.by_dataset(measured, score) for score in methods.HEADLINE]
+        found["methods"] += [methods.times(measured, key) for key in methods.TIMES]
+        found["peers"] = [methods.all_scores(name, one) for name, one in measured.items()]
     if results["truth_free"]:
         found["truth_free"] = correlations(results["truth_free"])
     return found
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number with a fixed count of decimals, or a dash.
-
-    >>> number(0.81449), number(None)
-    ('0.814', '–')
-    """
-    return MISSING if value is None else f"{value:.{digits}f}"
-
-
-def spread(score: Mapping[str, float | None]) -> str:
-    """A mean and its standard deviation."""
-    return MISSING if score["mean"] is None else f"{score['mean']:.3f} ± {score['std'] or 0:.3f}"
 
 
 def prediction(predicted: Mapping[str, Any]) -> Table:
@@ -127,15 +86,6 @@ def limits(predicted: Mapping[str, Any]) -> Table:
     )
 
 
-def mark(reached: bool | None) -> str:
-    """A sign that says whether something is reached.
-
-    >>> mark(True), mark(False), mark(None)
-    ('✓ yes', '✗ no', '–')
-    """
-    return MISSING if reached is None else "✓ yes" if reached else "✗ no"
-
-
 def training(predicted: Mapping[str, Any]) -> Table:
     """What was trained for how long, here and in the paper."""
     ours = [one["training"] for one in predicted.values()]
@@ -166,11 +116,10 @@ def masks(found: Mapping[str, Any]) -> Table:
     rows = []
     for name, one in found.items():
         consensus, seeds = one["consensus"], one["seeds"]
-        best = {key: _best([consensus[key], seeds[key]["mean"]], key, sparse=True) for key in MASKS}
-        rows.append((f"{name}: consensus", [_marked(consensus[key], best[key]) for key in MASKS]))
+        tops = {key: best([consensus[key], seeds[key]["mean"]], key, sparse=True) for key in MASKS}
+        rows.append((f"{name}: consensus", [marked(consensus[key], tops[key]) for key in MASKS]))
         singles = [
-            _marked(seeds[key]["mean"], best[key])._replace(text=spread(seeds[key]))
-            for key in MASKS
+            marked(seeds[key]["mean"], tops[key])._replace(text=spread(seeds[key])) for key in MASKS
         ]
         rows.append(("single seeds", singles))
     return Table("Masks", list(MASKS.values()), rows)
@@ -192,80 +141,6 @@ def selections(found: Mapping[str, Any]) -> Table:
 
 def _rates(scores: Mapping[str, float | None]) -> Cell:
     return Cell(f"{number(scores['tpr'])} / {number(scores['fdr'])}")
-
-
-HEADLINE = ("rma", "mask_average_precision", "auc")
-PEERS = {"auc": "AUC", **MASKS, "mask_auroc": "AUROC of cells", "selected": "cells selected"}
-
-
-def _best(scores: Sequence[float | None], score: str, *, sparse: bool = False) -> float | None:
-    """The best, as it is printed; none of what no mask is the better for.
-
-    A dense mask finds all cells by selecting all: only between `sparse` masks is TPR a merit.
-    """
-    known = [round(value, 3) for value in scores if value is not None]
-    if not known or score == "selected" or (score == "tpr" and not sparse):
-        return None
-    return min(known) if score == "fdr" else max(known)
-
-
-def _marked(value: float | None, best: float | None) -> Cell:
-    return Cell(number(value), value is not None and round(value, 3) == best)
-
-
-def by_dataset(found: Mapping[str, Any], score: str) -> Table:
-    """One score of all methods, a column a data set."""
-    columns = []
-    for one in found.values():
-        values = [
-            one["methods"][key]["scores"][score] if key in one["methods"] else None
-            for key in METHODS
-        ]
-        columns.append([_marked(value, _best(values, score)) for value in values])
-    names = [kind.name for kind in METHODS.values()]
-    rows = list(zip(names, map(list, zip(*columns, strict=True)), strict=True))
-    return Table(f"{PEERS[score]}, by method", list(found), rows)
-
-
-TIMES = {"train_seconds": "seconds to train", "explain_seconds": "seconds to explain"}
-
-
-def times(found: Mapping[str, Any], key: str) -> Table:
-    """How long all methods took, a column a data set."""
-    rows = [
-        (
-            kind.name,
-            [Cell(number(one["methods"].get(name, {}).get(key), 2)) for one in found.values()],
-        )
-        for name, kind in METHODS.items()
-    ]
-    return Table(f"{TIMES[key]}, by method", list(found), rows)
-
-
-def peers(name: str, one: Mapping[str, Any]) -> Table:
-    """All scores of all methods on one data set, and how long they took."""
-    measured = {key: one["methods"][key] for key in METHODS if key in one["methods"]}
-    best = {
-        score: _best([method["scores"][score] for method in measured.values()], score)
-        for score in PEERS
-    }
-    rows = []
-    for key, method in measured.items():
-        cells = [_marked(method["scores"][score], best[score]) for score in PEERS]
-        seconds = [Cell(number(method[part], 2)) for part in TIMES]
-        rows.append((METHODS[key].name, [*cells, *seconds]))
-    return Table(name, [*PEERS.values(), *TIMES.values()], rows)
-
-
-def settings(found: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What each method was, as the first data set has it."""
-    for one in found.values():
-        return [
-            (METHODS[key].name, one["methods"][key]["settings"])
-            for key in METHODS
-            if key in one["methods"]
-        ]
-    return []
 
 
 CAPTIONS = {
