@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from tabnet.kernel.compiled import compiled, spliced
 from tabnet.kernel.functions import sigmoid
 from tabnet.kernel.products import add_weight_gradient, product, product_backward
-from tabnet.kernel.vectors import LANES, load, store, total, zeros
+from tabnet.kernel.vectors import LANES, Vector, load, store, total, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -55,18 +55,22 @@ def moments(x: Matrix, statistics: Matrix, valid: Matrix, rows: int) -> None:
 
 
 @compiled
-def normalise(
+def scales(
     x: Matrix, statistics: Matrix, inverse: Floats, valid: Matrix, rows: int, training: bool
 ) -> None:
-    """x <- (x - mean) / sqrt(variance + eps); `inverse` is 1 / sqrt(variance + eps)."""
+    """`inverse` is each feature's 1 / sqrt(variance + eps)."""
     if training:
         moments(x, statistics, valid, rows)
     for f in range(len(x)):
-        mean = statistics[0, f]
-        scale = _ONE / np.sqrt(statistics[1, f] + EPS)
-        inverse[f] = scale
-        for v in range(0, rows, LANES):
-            store(x, f, v, (load(x, f, v) - mean) * scale)
+        inverse[f] = _ONE / np.sqrt(statistics[1, f] + EPS)
+
+
+@spliced
+def normalised(x: Matrix, f: int, v: int, mean: np.float32, inverse: np.float32) -> Vector:
+    """(x - mean) / sqrt(variance + eps) of feature f, which takes the place of x."""
+    n = (load(x, f, v) - mean) * inverse
+    store(x, f, v, n)
+    return n
 
 
 @spliced
@@ -134,14 +138,18 @@ def glu(
     Shapes: x I x V, w I x 2O, h 2O x V (the normalised products), gate and y O x V.
     """
     product(w, x, h, _ZERO, rows)
-    normalise(h, statistics, inverse, valid, rows, training)
+    scales(h, statistics, inverse, valid, rows, training)
     half = len(y)
     for f in range(half):
-        weight, bias = norm[0, f], norm[1, f]
-        gate_weight, gate_bias = norm[0, half + f], norm[1, half + f]
+        g = half + f
+        mean, scale, weight, bias = statistics[0, f], inverse[f], norm[0, f], norm[1, f]
+        gate_mean, gate_scale = statistics[0, g], inverse[g]
+        gate_weight, gate_bias = norm[0, g], norm[1, g]
         for v in range(0, rows, LANES):
-            s = sigmoid(gate_weight * load(h, half + f, v) + gate_bias)
-            out = (weight * load(h, f, v) + bias) * s
+            a = normalised(h, f, v, mean, scale)
+            b = normalised(h, g, v, gate_mean, gate_scale)
+            s = sigmoid(gate_weight * b + gate_bias)
+            out = (weight * a + bias) * s
             store(gate, f, v, s)
             store(y, f, v, SQRT_HALF * (load(x, f, v) + out) if residual else out)
 

@@ -97,11 +97,13 @@ def attention(
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     product(w, tape.y[s, -1, plan.n_d :], z, _ZERO, rows)
-    layers.normalise(z, at, tape.z_inverse[s], tape.valid, rows, plan.training)
+    inverse = tape.z_inverse[s]
+    layers.scales(z, at, inverse, tape.valid, rows, plan.training)
     for d in range(plan.n_features):
-        weight, bias = norm[0, d], norm[1, d]
+        mean, scale, weight, bias = at[0, d], inverse[d], norm[0, d], norm[1, d]
         for v in range(0, rows, LANES):
-            store(logits, d, v, (weight * load(z, d, v) + bias) * load(prior, d, v))
+            n = layers.normalised(z, d, v, mean, scale)
+            store(logits, d, v, (weight * n + bias) * load(prior, d, v))
     if plan.entmax:
         masks.entmax15(logits, mask, rows)
     else:

@@ -5,7 +5,7 @@ vectorises over rows whatever the widths. The memory between two features is `st
 lies past row V is finite and never reaches a result, so that nothing needs a remainder loop.
 
 A product keeps a block of results in registers while it runs through the sum: 4 features of 2
-vectors of rows, or 4 x 4 sums of a gradient.
+vectors of rows, or 3 x 4 sums of a gradient, for which the 16 registers of AVX just suffice.
 """
 
 import numpy as np
@@ -87,15 +87,43 @@ def add_weight_gradient(x: Matrix, grad_y: Matrix, grad_w: Matrix, rows: int) ->
     n_in, n_out = grad_w.shape
     padded = -(-rows // LANES) * LANES
     grad_y[:, rows:padded] = _ZERO
-    for i in range(0, n_in - 3, 4):
-        for o in range(0, n_out - 3, 4):
-            _add_sums_4x4(x, grad_y, grad_w, i, o, padded)
-        for o in range(n_out - n_out % 4, n_out):
-            for k in range(4):
-                _add_sum(x, grad_y, grad_w, i + k, o, padded)
-    for i in range(n_in - n_in % 4, n_in):
-        for o in range(n_out):
+    blocks = n_out - n_out % 4
+    for i in range(0, n_in - 2, 3):
+        for o in range(0, blocks, 4):
+            _add_sums_3x4(x, grad_y, grad_w, i, o, padded)
+    for i in range(n_in - n_in % 3, n_in):
+        for o in range(0, blocks, 4):
+            _add_sums_1x4(x, grad_y, grad_w, i, o, padded)
+    for i in range(n_in):
+        for o in range(blocks, n_out):
             _add_sum(x, grad_y, grad_w, i, o, padded)
+
+
+@spliced
+def _add_sums_3x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
+    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
+    b0, b1, b2, b3 = zeros(), zeros(), zeros(), zeros()
+    c0, c1, c2, c3 = zeros(), zeros(), zeros(), zeros()
+    for v in range(0, rows, LANES):
+        a, b, c = load(x, i, v), load(x, i + 1, v), load(x, i + 2, v)
+        g0, g1, g2, g3 = load(g, o, v), load(g, o + 1, v), load(g, o + 2, v), load(g, o + 3, v)
+        a0, b0, c0 = a0 + a * g0, b0 + b * g0, c0 + c * g0
+        a1, b1, c1 = a1 + a * g1, b1 + b * g1, c1 + c * g1
+        a2, b2, c2 = a2 + a * g2, b2 + b * g2, c2 + c * g2
+        a3, b3, c3 = a3 + a * g3, b3 + b * g3, c3 + c * g3
+    add_four(grad_w, i, o, totals(a0, a1, a2, a3))
+    add_four(grad_w, i + 1, o, totals(b0, b1, b2, b3))
+    add_four(grad_w, i + 2, o, totals(c0, c1, c2, c3))
+
+
+@spliced
+def _add_sums_1x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
+    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
+    for v in range(0, rows, LANES):
+        a = load(x, i, v)
+        a0, a1 = a0 + a * load(g, o, v), a1 + a * load(g, o + 1, v)
+        a2, a3 = a2 + a * load(g, o + 2, v), a3 + a * load(g, o + 3, v)
+    add_four(grad_w, i, o, totals(a0, a1, a2, a3))
 
 
 @compiled
@@ -104,22 +132,3 @@ def _add_sum(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) ->
     for v in range(0, rows, LANES):
         a = a + load(x, i, v) * load(g, o, v)
     grad_w[i, o] += total(a)
-
-
-@spliced
-def _add_sums_4x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
-    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
-    b0, b1, b2, b3 = zeros(), zeros(), zeros(), zeros()
-    c0, c1, c2, c3 = zeros(), zeros(), zeros(), zeros()
-    d0, d1, d2, d3 = zeros(), zeros(), zeros(), zeros()
-    for v in range(0, rows, LANES):
-        g0, g1, g2, g3 = load(g, o, v), load(g, o + 1, v), load(g, o + 2, v), load(g, o + 3, v)
-        a, b, c, d = load(x, i, v), load(x, i + 1, v), load(x, i + 2, v), load(x, i + 3, v)
-        a0, a1, a2, a3 = a0 + a * g0, a1 + a * g1, a2 + a * g2, a3 + a * g3
-        b0, b1, b2, b3 = b0 + b * g0, b1 + b * g1, b2 + b * g2, b3 + b * g3
-        c0, c1, c2, c3 = c0 + c * g0, c1 + c * g1, c2 + c * g2, c3 + c * g3
-        d0, d1, d2, d3 = d0 + d * g0, d1 + d * g1, d2 + d * g2, d3 + d * g3
-    add_four(grad_w, i, o, totals(a0, a1, a2, a3))
-    add_four(grad_w, i + 1, o, totals(b0, b1, b2, b3))
-    add_four(grad_w, i + 2, o, totals(c0, c1, c2, c3))
-    add_four(grad_w, i + 3, o, totals(d0, d1, d2, d3))
