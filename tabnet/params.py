@@ -143,8 +143,8 @@ class Model(Section):
     gamma: Annotated[float, Field(ge=1)] = 1.0
     n_independent: Layers = 1
     n_shared: Layers = 1
-    virtual_batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 512
-    momentum: Share = 0.02
+    virtual_batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 1000
+    momentum: Share = 0.05
     mask_type: Literal["sparsemax", "entmax15"] = "sparsemax"
 
     @model_validator(mode="after")
@@ -158,10 +158,10 @@ class Train(Section):
     """How the models are trained, one a seed, all together."""
 
     seeds: Seeds = tuple(range(1, 22))
-    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 120
-    batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 512
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 60
+    batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 1000
     buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
-    learning_rate: Annotated[float, Field(gt=0)] = 0.06
+    learning_rate: Annotated[float, Field(gt=0)] = 0.12
     schedule: Literal["one_cycle", "cosine", "staircase", "constant"] = "one_cycle"
     lambda_sparse: Annotated[float, Field(ge=0)] = 0.3
     clip_norm: Annotated[float, Field(gt=0)] = 1.0
