@@ -28,7 +28,7 @@ from tabnet.weights import Fitted
 from tests.imports import ROOT
 
 RELEVANT = (0, 3)
-SETTINGS = Train(seeds=(1, 2, 3), epochs=20)
+SETTINGS = Train(seeds=(1, 2, 3), epochs=20, batch_size=512, learning_rate=0.06)
 NAMES = (
     "consensus",
     "single_seed",

@@ -113,7 +113,7 @@ BAD_VALUES = [
     (
         "train__buffer_rows",
         "100",
-        "train.buffer_rows must be at least batch_size (512), however: 100",
+        "train.buffer_rows must be at least batch_size (1000), however: 100",
     ),
     ("train__learning_rate", "0", "train.learning_rate must be greater than 0, however: 0"),
     ("train__learning_rate", ".inf", "train.learning_rate must be a finite number, however: inf"),
