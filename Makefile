@@ -46,7 +46,7 @@ peers: .venv/installed-peers
 
 # All tests, those that take long and those in a browser included; a file's tests share its folders.
 test: .venv/installed-test .venv/compiled browser lint
-	@python -m pytest -n 2 --dist loadfile
+	@python -m pytest -n 2 --dist loadfile --durations 30
 
 # The tests to run while working.
 quick: .venv/installed-test .venv/compiled

@@ -24,6 +24,7 @@ PLAIN = {
 }
 # Constant steps on few rows learn them by heart: seeds stop, one after the other.
 VALIDATED = PLAIN | {
+    "train__epochs": "240",
     "train__schedule": "constant",
     "train__validation_share": "0.3",
     "train__patience": "20",
@@ -115,7 +116,7 @@ def test_killed_before_and_after_seeds_have_stopped(copy: Clone) -> None:
     expected = undisturbed(copy)
     history = pd.read_csv(BytesIO(expected["reports/syn2/history.csv"]))
     ends = sorted(history.groupby("seed")["epoch"].max())
-    assert ends[0] + 10 < ends[-1] < 160
+    assert ends[0] + 10 < ends[-1] < 240
     kill_one_after_the_other(copy, [5, ends[0] - 1, ends[0] + 1], every=1)
     assert results(copy) == expected
     assert checkpoints(copy) == []
