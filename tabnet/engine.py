@@ -1,6 +1,6 @@
-"""One training iteration in torch: loss, gradient, clipping and Adam, for K seeds at once."""
+"""Training iterations in torch: loss, gradient, clipping and Adam, for K seeds at once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from tabnet import layout
+from tabnet.captured import Captured, Function
 from tabnet.model import TabNet
 from tabnet.params import Model, Train
 
@@ -40,7 +41,9 @@ def by_seed(tensors: Iterable[Tensor]) -> Tensor:
 class TorchEngine:
     """The training state of K TabNets on a device: parameters, running statistics, Adam's moments.
 
-    `weights` are the initial parameters and running statistics by name, each with a leading K.
+    `weights` are the initial parameters and running statistics by name, each with a leading K. A
+    GPU is given the rows and their order, and gives the losses back, once for all batches of an
+    `iterate`, and works each batch off by itself.
     """
 
     def __init__(
@@ -59,32 +62,58 @@ class TorchEngine:
         self.lambda_sparse, self.clip_norm = train.lambda_sparse, train.clip_norm
         self.parameters = list(self.network.parameters())
         self.flat = flatten(self.network)
-        self.adam = torch.optim.Adam([self.flat], fused=device.type in ("cpu", "cuda"))
+        self.adam = torch.optim.Adam(
+            [self.flat],
+            lr=torch.tensor(0.0, device=device),
+            fused=device.type in ("cpu", "cuda"),
+            capturable=device.type == "cuda",
+        )
+        self._hold(torch.empty(0, n_features), torch.empty(0, dtype=torch.int64))
 
     def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
         """Take up rows (N x D, N), copied to the device: `iterate` and `validate` number those."""
-        self.x, self.y = torch.from_numpy(x).to(self.device), torch.from_numpy(y).to(self.device)
+        if len(x) > len(self.x):
+            self._hold(torch.from_numpy(x), torch.from_numpy(y))
+        else:
+            self.x[: len(x)].copy_(torch.from_numpy(x))
+            self.y[: len(y)].copy_(torch.from_numpy(y))
 
-    def iterate(self, rows: NDArray[np.integer], learning_rate: float) -> Losses:
-        """Take one optimiser step on `rows` (B x K, a column a seed).
+    def _hold(self, x: Tensor, y: Tensor) -> None:
+        """Take up rows in a place of their own, and the functions that look for rows there."""
+        self.x, self.y = x.to(self.device, copy=True), y.to(self.device, copy=True)
+        captured = Captured if self.device.type == "cuda" else _as_it_is
+        self._step, self._losses = captured(self._stepped), captured(self._validated)
 
-        Returns K x 2: each seed's mean cross entropy and mask entropy, before the step. The loss of
-        a seed is cross entropy + lambda_sparse * mask entropy; the seeds' losses are added up, so
-        that each seed's gradient is its own.
+    def iterate(
+        self, rows: NDArray[np.integer], batches: Sequence[slice], learning_rates: Sequence[float]
+    ) -> Losses:
+        """Take an optimiser step on each of the batches of `rows` (N x K, a column a seed).
+
+        Returns batches x K x 2: each seed's mean cross entropy and mask entropy, before its step.
+        The loss of a seed is cross entropy + lambda_sparse * mask entropy; the seeds' losses are
+        added up, so that each seed's gradient is its own.
         """
-        index = torch.from_numpy(rows).to(self.device)
-        logits, entropy = self.network(self.x[index])
-        cross_entropy = _cross_entropy(logits, self.y[index])
+        order, rates = self._order(rows), torch.tensor(learning_rates, device=self.device)
+        losses = torch.empty(len(batches), rows.shape[1], 2, device=self.device)
+        for batch, rate, found in zip(batches, rates, losses, strict=True):
+            found.copy_(self._step(order[batch], rate))
+        return losses.cpu().double().numpy()
+
+    def _order(self, rows: NDArray[np.integer]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(rows)).to(self.device).long()
+
+    def _stepped(self, rows: Tensor, rate: Tensor) -> Tensor:
+        """Take a step on `rows` (B x K); the losses before it, K x 2."""
+        logits, entropy = self.network(self.x[rows])
+        cross_entropy = _cross_entropy(logits, self.y[rows])
         losses = torch.stack([cross_entropy.mean(0), entropy], 1)
         loss = (losses[:, 0] + self.lambda_sparse * losses[:, 1]).sum()
-        self._step(by_seed(torch.autograd.grad(loss, self.parameters)), learning_rate)
-        return losses.detach().double().cpu().numpy()
-
-    def _step(self, grad: Tensor, learning_rate: float) -> None:
+        grad = by_seed(torch.autograd.grad(loss, self.parameters))
         norm = torch.linalg.vector_norm(grad, dim=1, keepdim=True)  # K x 1: a seed at a time
         self.flat.grad = grad.mul_((self.clip_norm / (norm + 1e-6)).clamp_max_(1))
-        self.adam.param_groups[0]["lr"] = learning_rate
+        self.adam.param_groups[0]["lr"].copy_(rate)
         self.adam.step()
+        return losses.detach()
 
     @torch.inference_mode()
     def validate(self, rows: NDArray[np.integer]) -> Losses:
@@ -93,13 +122,14 @@ class TorchEngine:
         With the running statistics, and without a change to anything.
         """
         self.network.eval()
-        total = torch.zeros(rows.shape[1], dtype=torch.float64)
-        for start in range(0, len(rows), VALIDATION_ROWS):
-            index = torch.from_numpy(rows[start : start + VALIDATION_ROWS]).to(self.device)
-            logits, _ = self.network(self.x[index])
-            total += _cross_entropy(logits, self.y[index]).sum(0).double().cpu()
+        parts = self._order(rows).split(VALIDATION_ROWS)
+        losses = torch.stack([self._losses(part).clone() for part in parts])
         self.network.train()
-        return total.numpy()
+        return losses.cpu().double().sum(0).numpy()
+
+    def _validated(self, rows: Tensor) -> Tensor:
+        logits, _ = self.network(self.x[rows])
+        return _cross_entropy(logits, self.y[rows]).sum(0)
 
     def weights(self) -> Arrays:
         """The networks' parameters and running statistics, by name, each with a leading K."""
@@ -124,6 +154,10 @@ class TorchEngine:
                 self.adam.state[self.flat][name] = torch.zeros_like(self.flat)
             self.adam.state[self.flat]["step"] = torch.zeros((), device=self.flat.device)
         return dict(self.adam.state[self.flat])
+
+
+def _as_it_is(function: Function) -> Function:
+    return function
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor) -> Tensor:

@@ -23,10 +23,13 @@ class Engine(Protocol):
     def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
         """Take up rows (N x D, N): `iterate` and `validate` number those from now on."""
 
-    def iterate(self, rows: Order, learning_rate: float) -> Losses:
-        """Take one optimiser step on `rows` (B x K, a column a seed).
+    def iterate(
+        self, rows: Order, batches: Sequence[slice], learning_rates: Sequence[float]
+    ) -> Losses:
+        """Take an optimiser step on each of the batches of `rows` (N x K, a column a seed).
 
-        Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
+        The batches lie end to end. Returns batches x K x 2: each seed's mean cross entropy and mask
+        entropy, before its step. A seed that has diverged disturbs no other.
         """
 
     def validate(self, rows: Order) -> Losses:
@@ -87,21 +90,36 @@ class Survivors:
             self._rows = x, y
             self.engine.load(x, y)
 
-    def iterate(self, order: Order, rate: float, *, epoch: int, batch: int) -> Losses:
-        """One step of all that are left on their columns of `order` (B x all seeds).
+    def iterate(
+        self,
+        order: Order,
+        batches: Sequence[slice],
+        rates: Sequence[float],
+        *,
+        epoch: int,
+        done: int = 0,
+    ) -> Losses:
+        """Steps of all that are left, on their columns of `order` (N x all seeds).
 
-        Returns the losses of all seeds, NaN for those that are not there any more.
+        Returns the losses of all seeds, batches x all seeds x 2: NaN, at all of these batches, for
+        those that have left before or diverge at one of them and leave after the last.
 
-        Raises ValueError, naming epoch, batch and seed, if that leaves none.
+        Raises ValueError, naming epoch, batch and seed, if that leaves none; `done` batches of the
+        epoch came before these.
         """
-        losses = np.full((len(self._all), 2), np.nan)
+        losses = np.full((len(batches), len(self._all), 2), np.nan)
         if not self.kept:
             return losses
-        found = self.engine.iterate(order[:, self.kept], rate)
-        finite = np.asarray(np.isfinite(found).all(1))
-        found[~finite] = np.nan
-        losses[self.kept] = found
-        self._drop(~finite, f"loss is not finite in epoch {epoch}, batch {batch}")
+        columns = order if len(self.kept) == len(self._all) else order[:, self.kept]
+        found = self.engine.iterate(columns, batches, rates)
+        broken = ~np.isfinite(found).all(2)
+        diverged = broken.any(0)
+        found[:, diverged] = np.nan
+        losses[:, self.kept] = found
+        first = dict(zip(self.kept, np.where(diverged, broken.argmax(0), -1), strict=True))
+        for b in sorted({b for b in first.values() if b >= 0}):
+            here = np.array([first[k] == b for k in self.kept])
+            self._drop(here, f"loss is not finite in epoch {epoch}, batch {done + b + 1}")
         return losses
 
     def check_weights(self, losses: Losses, *, epoch: int) -> None:

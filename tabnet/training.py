@@ -52,15 +52,16 @@ class Training:
         losses = np.zeros((len(self.train.seeds), 2))
         for buffer, slices in zip(self.buffers.epoch(epoch), batches, strict=True):
             self.survivors.load(buffer.x, buffer.y)
-            for batch in slices:
-                fraction = (epoch * count + done) / last
-                rate = self.train.learning_rate * learning_rate(self.train.schedule, fraction)
-                done += 1
-                found = self.survivors.iterate(
-                    buffer.rows[batch], rate, epoch=epoch + 1, batch=done
-                )
-                losses += found * (batch.stop - batch.start)
+            steps = epoch * count + done + np.arange(len(slices))
+            rates = [self._rate(step / last) for step in steps.tolist()]
+            found = self.survivors.iterate(buffer.rows, slices, rates, epoch=epoch + 1, done=done)
+            sizes = np.array([batch.stop - batch.start for batch in slices])
+            losses += (found * sizes[:, None, None]).sum(0)
+            done += len(slices)
         return losses
+
+    def _rate(self, fraction: float) -> float:
+        return self.train.learning_rate * learning_rate(self.train.schedule, fraction)
 
     def _validated(self, losses: Losses, epoch: int) -> Losses:
         """The losses with those of validation; what is better is kept, what is worse may stop."""

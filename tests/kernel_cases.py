@@ -48,6 +48,11 @@ class Case:
         rng = np.random.default_rng((*self.train.seeds, 2))
         return np.stack([rng.permutation(self.rows) for _ in self.train.seeds], 1)
 
+    @property
+    def whole(self) -> list[slice]:
+        """All rows in one batch."""
+        return [slice(0, self.rows)]
+
     def network(self, dtype: torch.dtype = torch.float32) -> TabNet:
         net = TabNet(self.model, **self.sizes, n_seeds=len(self.train.seeds))
         net.load_state_dict({k: torch.from_numpy(v) for k, v in self.weights().items()})

@@ -75,7 +75,7 @@ def kernel_gradient(case: Case) -> Tensor:
         engine.now = engine.now._replace(
             parameters=only[0], exp_avg=only[1], exp_avg_sq=only[2], statistics=only[3]
         )
-        engine.iterate(case.order()[:, k : k + 1], 0.0)
+        engine.iterate(case.order()[:, k : k + 1], case.whole, [0.0])
         gradients.append(torch.from_numpy(engine.sums[0].gradient[0].copy()))
     return torch.stack(gradients).double()
 
@@ -143,7 +143,8 @@ def by_torch(case: Case, dtype: torch.dtype) -> dict[str, NDArray[np.float64]]:
 def by_kernel(case: Case) -> dict[str, NDArray[np.floating]]:
     """What `by_torch` finds."""
     engine = case.kernel()
-    found: dict[str, NDArray[np.floating]] = {"losses": engine.iterate(case.order(), 0.0)}
+    losses = engine.iterate(case.order(), case.whole, [0.0])
+    found: dict[str, NDArray[np.floating]] = {"losses": losses[0]}
     found |= {name: array for name, array in engine.weights().items() if "running" in name}
     explainer = KernelExplainer(case.model, case.weights(), n_features=case.n_features, threads=1)
     masks = explainer(case.data()[0], steps=True)
@@ -171,9 +172,10 @@ def check(case: Case) -> None:
 def test_steps_are_torchs() -> None:
     # The first steps of Adam are signs of gradients, nearly: where these are 0, rounding decides.
     kernel, oracle = CASE.kernel(), CASE.torch()
-    for _ in range(3):
-        losses = kernel.iterate(CASE.order(), 0.01)
-        np.testing.assert_allclose(losses, oracle.iterate(CASE.order(), 0.01), rtol=1e-3)
+    batches, rates = [slice(0, 60), slice(60, 93), slice(93, 100)], [0.01, 0.02, 0.005]
+    losses, expected = (e.iterate(CASE.order(), batches, rates) for e in (kernel, oracle))
+    assert losses.shape == (3, 3, 2)
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)
     ours, theirs = kernel.state(), oracle.state()
     assert ours.keys() == theirs.keys()
     for name, array in ours.items():
@@ -186,7 +188,7 @@ def test_steps_are_torchs() -> None:
 def run(case: Case, *, threads: int = 1, steps: int = 4) -> KernelEngine:
     engine = case.kernel(case.train.model_copy(update={"threads": threads}))
     for _ in range(steps):
-        engine.iterate(case.order(), 0.02)
+        engine.iterate(case.order(), case.whole, [0.02])
     return engine
 
 
@@ -218,12 +220,30 @@ def test_threads_change_no_bit(threads: int, virtual: int) -> None:
         assert one.tobytes() == many.tobytes()
 
 
+@pytest.mark.parametrize("work", [1, 10**6])
+def test_how_many_batches_a_call_takes_changes_no_bit(
+    work: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batches, rates = batch_slices(100, 9), [0.02] * 11
+    expected, engine = CASE.kernel(), CASE.kernel()
+    losses = expected.iterate(CASE.order(), batches, rates)
+    one_by_one = CASE.kernel()
+    for i, batch in enumerate(batches):
+        rows = CASE.order()[batch]
+        alone = one_by_one.iterate(rows, [slice(0, len(rows))], rates[i : i + 1])
+        assert alone[0].tobytes() == losses[i].tobytes()
+    same(one_by_one.state(), expected.state())
+    monkeypatch.setattr("tabnet.kernel.engine.MOST_WORK", work)
+    assert engine.iterate(CASE.order(), batches, rates).tobytes() == losses.tobytes()
+    same(engine.state(), expected.state())
+
+
 def test_an_interrupted_run_ends_with_the_same_bits() -> None:
     engine = run(CASE, steps=2)
     other = CASE.kernel()
     other.restore(engine.state())
     for each in (engine, other):
-        each.iterate(CASE.order(), 0.02)
+        each.iterate(CASE.order(), CASE.whole, [0.02])
     same(engine.state(), other.state())
 
 
@@ -233,15 +253,14 @@ def test_what_lies_past_the_last_row_does_not_matter() -> None:
         array[...] = np.random.default_rng(0).standard_normal(array.shape)
     dirty.tapes[0].prior[0] = 1  # the only part of a tape that is read before it is written
     for engine in (clean, dirty):
-        engine.iterate(CASE.order(), 0.02)
-        engine.iterate(CASE.order()[:31], 0.02)
+        engine.iterate(CASE.order(), [slice(0, 69), slice(69, 100)], [0.02, 0.02])
     same(clean.state(), dirty.state())
 
 
 def test_every_entry_point_is_compiled_once() -> None:
     for model in (Model(n_steps=1), Model(mask_type="entmax15", n_shared=0)):
         case = Case(model, Train(seeds=(1,)), 3, 4, 20)
-        case.kernel().iterate(case.order(), 0.1)
+        case.kernel().iterate(case.order(), case.whole, [0.1])
         x = case.data()[0]
         x.flags.writeable = False
         explainer = KernelExplainer(model, case.weights(), n_features=3, threads=1)
@@ -327,7 +346,7 @@ def test_runs_end_at_torchs_losses() -> None:
         engine.load(x, y)
         for epoch in range(epochs):
             order = np.stack([s.permutation(rows) for s in streams(seeds, epoch)], 1)
-            losses = [engine.iterate(order[b], 0.02) for b in batch_slices(rows, 250)]
+            losses = engine.iterate(order, batch_slices(rows, 250), [0.02] * 4)
         ends.append(np.mean(losses, axis=0))  # K x 2, of the last epoch
     ours, theirs = ends
     error = np.sqrt((ours.var(0, ddof=1) + theirs.var(0, ddof=1)) / len(seeds))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tabnet.checkpoint import SUFFIX
 from tests.clones import Clone, clone
 
 pytestmark = pytest.mark.slow
@@ -59,8 +60,14 @@ def undisturbed(copy: Clone) -> dict[str, bytes]:
     return results(copy)
 
 
-def checkpoints(copy: Clone) -> list[Path]:
-    return sorted((copy.path / ".dvc/tmp/checkpoints").glob("*"))
+def checkpoints(copy: Clone, *, pattern: str = "*") -> list[Path]:
+    return sorted((copy.path / ".dvc/tmp/checkpoints").glob(pattern))
+
+
+def finished_checkpoint(copy: Clone) -> Path:
+    """The one that a killed training left, beside which there may be one half-written."""
+    (found,) = checkpoints(copy, pattern=f"*{SUFFIX}")
+    return found
 
 
 def killed(copy: Clone, epoch: int) -> str:
@@ -126,7 +133,7 @@ def test_a_checkpoint_of_something_else_is_never_used_and_that_is_said(copy: Clo
     prepare(copy, **PLAIN | {"train__epochs": "60"})
     expected = undisturbed(copy)
     assert "going on" not in killed(copy, 10)
-    (checkpoint,) = checkpoints(copy)
+    checkpoint = finished_checkpoint(copy)
     whole = checkpoint.read_bytes()
 
     # Other parameters, and other code: another checkpoint, and other ones are there.
@@ -157,8 +164,7 @@ def test_a_checkpoint_of_something_else_is_never_used_and_that_is_said(copy: Clo
         assert checkpoints(copy) == []
     copy.set(train__learning_rate="0.01")
     killed(copy, 10)
-    (foreign,) = checkpoints(copy)
-    foreign.rename(checkpoint)
+    finished_checkpoint(copy).rename(checkpoint)
     copy.set(train__learning_rate="0.02")
     done = copy.run(*COMMAND)
     assert f"{checkpoint.name} is another run's, or is damaged: not used" in done.stderr

@@ -47,14 +47,18 @@ def poison_training(monkeypatch: pytest.MonkeyPatch, *ks: int, steps: int) -> No
     """Poisons the k-th seeds of the next training on the CPU after so many steps."""
     real, count = KernelEngine.iterate, 0
 
-    def iterate(engine: KernelEngine, rows: NDArray[np.int64], rate: float) -> Losses:
+    def iterate(
+        engine: KernelEngine, rows: NDArray[np.int64], batches: Sequence[slice], rates: list[float]
+    ) -> Losses:
         nonlocal count
-        count += 1
-        losses = real(engine, rows, rate)
-        if count == steps:
-            for k in ks:
-                poison(engine, k, np.nan)
-        return losses
+        losses = []
+        for batch, rate in zip(batches, rates, strict=True):
+            losses.append(real(engine, rows, [batch], [rate]))
+            count += 1
+            if count == steps:
+                for k in ks:
+                    poison(engine, k, np.nan)
+        return np.concatenate(losses)
 
     monkeypatch.setattr(KernelEngine, "iterate", iterate)
 
@@ -70,7 +74,7 @@ def test_every_weight_that_is_not_finite_shows(kind: str, mask_type: str, value:
         survivors = Survivors(partial(make, kind, mask_type), (5, 6, 7))
         survivors.load(X, Y.astype(np.int64))
         poison(survivors.engine, 1, value, name=name)
-        losses = survivors.iterate(order, 0.01, epoch=1, batch=1)
+        losses = survivors.iterate(order, [slice(0, 128)], [0.01], epoch=1)[0]
         survivors.check_weights(losses, epoch=1)
         assert survivors.seeds == (5, 7), name
         assert np.isfinite(losses).all(1).tolist() == [True, False, True], name
@@ -87,7 +91,7 @@ def test_the_others_train_on_as_if_nothing_had_happened(kind: str) -> None:
         survivors = Survivors(partial(make, kind, "sparsemax"), (1, 2, 3))
         survivors.load(X, Y.astype(np.int64))
         for i, order in enumerate(orders):
-            survivors.iterate(order[:128], 0.02, epoch=1, batch=i + 1)
+            survivors.iterate(order, [slice(0, 128)], [0.02], epoch=1, done=i)
             if disturbed and i == 2:
                 poison(survivors.engine, 1, np.nan)
         return survivors
@@ -149,6 +153,22 @@ def test_a_run_that_lost_a_seed_resumes_to_the_same_bytes(
     assert (resumed.seeds, resumed.diverged) == (expected.seeds, expected.diverged)
     for name, array in expected.weights.items():
         assert array.tobytes() == resumed.weights[name].tobytes(), name
+
+
+def test_seeds_that_diverge_one_after_the_other_are_named_in_that_order(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    poison_training(monkeypatch, 2, steps=4)
+    poison_training(monkeypatch, 0, steps=5)
+    with caplog.at_level(logging.WARNING):
+        fitted, history = fit(X, Y, train=TRAIN)
+    named = "seed {} diverged and is left out: its loss is not finite in epoch 2, batch {};"
+    assert [message.split(";")[0] + ";" for message in caplog.messages] == [
+        named.format(3, 2),
+        named.format(1, 3),
+    ]
+    assert (fitted.seeds, fitted.diverged) == ((2,), {1: 2, 3: 2})
+    assert history["loss"].isna().sum() == 2
 
 
 @pytest.mark.parametrize("seeds", [(1,), (1, 2, 3)])

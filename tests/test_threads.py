@@ -1,12 +1,13 @@
-"""How many threads are taken."""
+"""How many threads are taken, and how they share work."""
 
 import os
 from pathlib import Path
+from threading import Event
 
 import pytest
 
 from tabnet.kernel import threads
-from tabnet.kernel.threads import LEAST_WORK, chosen, cores
+from tabnet.kernel.threads import LEAST_WORK, Threads, chosen, cores
 
 
 def quota(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,3 +40,35 @@ def test_a_thread_must_have_something_to_do(monkeypatch: pytest.MonkeyPatch) -> 
     works = [0, LEAST_WORK, 2.9 * LEAST_WORK, 100 * LEAST_WORK, float("inf")]
     assert [chosen("auto", work=work) for work in works] == [1, 1, 2, 4, 4]
     assert [chosen(7, work=work) for work in works] == [7] * 5
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("items", [0, 2, 100])
+def test_each_item_is_worked_off_once(count: int, items: int) -> None:
+    done = []
+    Threads(count).each(lambda thread, item: done.append((thread, item)), range(items))
+    assert sorted(item for _, item in done) == list(range(items))
+    assert {thread for thread, _ in done} <= set(range(count))
+
+
+def test_a_thread_that_is_held_up_leaves_the_rest_to_the_others() -> None:
+    others_done, done = Event(), []
+
+    def work(thread: int, item: int) -> None:
+        if item == 0:
+            assert others_done.wait(10)
+        done.append(item)
+        if len(done) == 9:
+            others_done.set()
+
+    Threads(2).each(work, range(10))
+    assert done[-1] == 0
+
+
+def test_an_error_of_any_thread_is_raised() -> None:
+    def work(thread: int, item: int) -> None:
+        if item == 3:
+            raise ValueError("three")
+
+    with pytest.raises(ValueError, match="three"):
+        Threads(2).each(work, range(5))

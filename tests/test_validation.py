@@ -92,7 +92,7 @@ def test_the_engines_validate_as_the_explainer_predicts(threads: int, rows: int)
     kernel.load(X, y)
     order = np.random.default_rng(2).permuted(np.tile(np.arange(400)[:, None], 3), axis=0)
     for _ in range(5):
-        kernel.iterate(order[:128], 0.02)
+        kernel.iterate(order, [slice(0, 128)], [0.02])
     torch = TorchEngine(Model(), start, train=train, device="cpu")
     torch.load(X, y)
     torch.restore(kernel.state())

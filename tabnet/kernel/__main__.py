@@ -20,7 +20,7 @@ def warm() -> None:
     x, y = np.eye(4, 2, dtype=np.float32), np.arange(4) % 2
     engine, rows = KernelEngine(model, start, train=train, rows=4), np.arange(4)[:, None]
     engine.load(x, y)
-    engine.iterate(rows, 0.01)
+    engine.iterate(rows, [slice(0, 4)], [0.01])
     engine.validate(rows)
     explainer = KernelExplainer(model, start, n_features=2, threads=1)
     consensus(explainer(x, steps=True).aggregate, Threads(1))

@@ -1,6 +1,6 @@
 """The CPU's training engine: K seeds' iterations in compiled code, spread over threads."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tabnet import layout
 from tabnet.ghosts import ghost_batches
 from tabnet.kernel.explanation import TILE_ROWS
-from tabnet.kernel.iteration import BETA1, BETA2, Batch, State, Sums, iterate
+from tabnet.kernel.iteration import BETA1, BETA2, Batches, State, Sums, iterate
 from tabnet.kernel.plan import pack, plan, size, views
 from tabnet.kernel.products import stride
 from tabnet.kernel.tape import Tape, tape
@@ -26,6 +26,7 @@ INPUT_MOMENTUM = 0.01  # as in `tabnet.model`
 # A seed's ghost batches are summed in so many parts at most, whatever the number of threads: then
 # the order of a sum, and with it its last bits, depends on nothing else.
 MOST_PARTS = 8
+MOST_WORK = 10**10  # multiply-adds
 _MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
@@ -56,16 +57,20 @@ class KernelEngine:
             exp_avg=np.zeros_like(flat),
             exp_avg_sq=np.zeros_like(flat),
             statistics=pack(weights, self.statistics),
-            losses=np.zeros((len(flat), 2)),
         )
         # A single last row joins the batch before it; three rows are one ghost batch of size two.
         batch_rows = self.most_rows = min(rows, train.batch_size + 1)
         ghost_rows = min(batch_rows, max(model.virtual_batch_size, 3))
         # Of forward and backward together, each parameter takes part in three a row.
-        work = 3 * batch_rows * flat.size
-        self.threads = Threads(chosen(train.threads, work=work))
+        self._batch_work = 3 * batch_rows * flat.shape[1]
+        self.threads = Threads(self._threads(len(flat), 3 * rows * flat.size))
         self.tapes = [tape(self.plan, ghost_rows) for _ in range(self.threads.count)]
         self.sums = [self._sums(batch_rows, ghost_rows) for _ in range(self.threads.count)]
+
+    def _threads(self, n_seeds: int, epoch_work: int) -> int:
+        """Those that wait for each other after an epoch, or for a seed that they share."""
+        apart = min(n_seeds, chosen(self.train.threads, work=epoch_work))
+        return max(apart, chosen(self.train.threads, work=self._batch_work))
 
     def load(self, x: NDArray[np.float32], y: Indices) -> None:
         """Take up rows (N x D, N): `iterate` and `validate` number those from now on."""
@@ -73,67 +78,96 @@ class KernelEngine:
         self.x = np.require(x, requirements=["C", "W"])
         self.y = np.require(y, requirements=["C", "W"])
 
-    def iterate(self, rows: Order, learning_rate: float) -> Losses:
-        """Take one optimiser step on `rows` (B x K, a column a seed).
+    def iterate(
+        self, rows: Order, batches: Sequence[slice], learning_rates: Sequence[float]
+    ) -> Losses:
+        """Take an optimiser step on each of the batches of `rows` (N x K, a column a seed).
 
-        Returns K x 2: each seed's mean cross entropy and mask entropy, before the step.
+        Returns batches x K x 2: each seed's mean cross entropy and mask entropy, before its step.
         """
-        assert len(rows) <= self.most_rows
-        self.step += 1
-        batch = self._batch(np.ascontiguousarray(rows, np.int64), learning_rate)
-        n_seeds, n_parts = rows.shape[1], len(batch.parts) - 1
-        # Threads wait for each other three times in a seed that they share: small parts do not pay.
-        share = n_parts >= 2 * self.threads.count
-        apart = n_seeds - (n_seeds % self.threads.count if share else 0)
-        self.threads.run(
-            [
-                self._piece(batch, thread, thread, seeds, (0, n_parts), begin=True, end=True)
-                for thread, seeds in enumerate(shares(apart, self.threads.count))
-            ]
-        )
-        for k in range(apart, n_seeds):
-            self._share_seed(batch, (k, k + 1), n_parts)
-        return self.now.losses.copy()
+        order = np.ascontiguousarray(rows, np.int32)
+        # A call of compiled code is not interrupted: it takes a second or so, not more.
+        size = max(1, MOST_WORK // (self._batch_work * order.shape[1]))
+        losses = np.empty((len(batches), order.shape[1], 2))
+        for i in range(0, len(batches), size):
+            few = slice(i, i + size)
+            self._iterate(self._batches(order, batches[few], learning_rates[few], losses[few]))
+        return losses
 
-    def _share_seed(self, batch: Batch, seed: tuple[int, int], n_parts: int) -> None:
+    def _iterate(self, batches: Batches) -> None:
+        n_steps, n_seeds, _ = batches.losses.shape
+        count, n_parts = self.threads.count, int(np.diff(batches.parts_from).max()) - 1
+        # Threads wait for each other three times in a batch that they share: little does not pay.
+        share = n_parts >= 2 * count and chosen(self.train.threads, work=self._batch_work) >= count
+        apart = n_seeds - (n_seeds % count if share else 0)
+        steps, every = (0, n_steps), (0, MOST_PARTS)
+
+        def train(thread: int, k: int) -> None:
+            self._piece(batches, thread, thread, k, steps, every, begin=True, end=True)()
+
+        self.threads.each(train, range(apart))
+        for k in range(apart, n_seeds):
+            for b in range(n_steps):
+                self._share(batches, k, (b, b + 1), n_parts)
+
+    def _share(self, batches: Batches, k: int, step: tuple[int, int], n_parts: int) -> None:
         """One seed's step by all threads, which divide its parts among them."""
-        self._piece(batch, 0, 0, seed, (0, 0), begin=True, end=False)()
+        self._piece(batches, 0, 0, k, step, (0, 0), begin=True, end=False)()
         self.threads.run(
             [
-                self._piece(batch, 0, thread, seed, parts, begin=False, end=False)
+                self._piece(batches, 0, thread, k, step, parts, begin=False, end=False)
                 for thread, parts in enumerate(shares(n_parts, self.threads.count))
             ]
         )
-        self._piece(batch, 0, 0, seed, (0, 0), begin=False, end=True)()
+        self._piece(batches, 0, 0, k, step, (0, 0), begin=False, end=True)()
 
     def _piece(
         self,
-        batch: Batch,
+        batches: Batches,
         sums: int,
         thread: int,
-        seeds: tuple[int, int],
+        k: int,
+        steps: tuple[int, int],
         parts: tuple[int, int],
         *,
         begin: bool,
         end: bool,
     ) -> Task:
-        state, buffers = self.now, (self.sums[sums], self.tapes[thread])
-        return partial(iterate, self.plan, state, batch, *buffers, seeds, parts, begin, end)
+        buffers = (self.sums[sums], self.tapes[thread])
+        return partial(iterate, self.plan, self.now, batches, *buffers, k, steps, parts, begin, end)
 
-    def _batch(self, rows: Indices, learning_rate: float) -> Batch:
-        ghosts, parts = _ghosts(len(rows), self.model.virtual_batch_size)
-        return Batch(
+    def _batches(
+        self,
+        rows: NDArray[np.int32],
+        slices: Sequence[slice],
+        learning_rates: Sequence[float],
+        losses: Losses,
+    ) -> Batches:
+        sizes = [batch.stop - batch.start for batch in slices]
+        assert max(sizes) <= self.most_rows
+        ghosts, parts = zip(
+            *(_ghosts(n, self.model.virtual_batch_size) for n in sizes), strict=True
+        )
+        steps = range(self.step + 1, self.step + 1 + len(slices))
+        self.step += len(slices)
+        return Batches(
             x=self.x,
             y=self.y,
             rows=rows,
-            ghosts=ghosts,
-            parts=parts,
+            starts=np.array([batch.start for batch in slices] + [slices[-1].stop]),
+            ghosts=np.concatenate(ghosts),
+            ghosts_from=np.cumsum([0, *map(len, ghosts)]),
+            parts=np.concatenate(parts),
+            parts_from=np.cumsum([0, *map(len, parts)]),
             lambda_sparse=np.float32(self.train.lambda_sparse),
             clip_norm=np.float32(self.train.clip_norm),
-            step_size=np.float32(learning_rate / (1 - BETA1**self.step)),
-            root_correction=np.float32((1 - BETA2**self.step) ** 0.5),
+            step_size=_floats(
+                rate / (1 - BETA1**t) for rate, t in zip(learning_rates, steps, strict=True)
+            ),
+            root_correction=_floats((1 - BETA2**t) ** 0.5 for t in steps),
             input_momentum=np.float32(INPUT_MOMENTUM),
-            momentum=np.float32(1 - (1 - self.model.momentum) ** len(ghosts)),
+            momentum=_floats(1 - (1 - self.model.momentum) ** len(g) for g in ghosts),
+            losses=losses,
         )
 
     def _sums(self, batch_rows: int, ghost_rows: int) -> Sums:
@@ -152,7 +186,7 @@ class KernelEngine:
         With the running statistics, and without a change to anything.
         """
         losses = np.zeros(rows.shape[1])
-        now, given = self.now, (self.x, self.y, np.ascontiguousarray(rows, np.int64))
+        now, given = self.now, (self.x, self.y, np.ascontiguousarray(rows, np.int32))
         weights = (self.plan._replace(training=False), now.parameters, now.statistics)
         self.threads.run(
             [
@@ -188,6 +222,10 @@ class KernelEngine:
         for name in _MOMENTS:
             getattr(self.now, name)[...] = state[f"adam.{name}"]
         self.step = int(state["adam.step"])
+
+
+def _floats(values: Iterable[float]) -> NDArray[np.float32]:
+    return np.array(list(values), np.float32)
 
 
 @lru_cache

@@ -1,4 +1,4 @@
-"""One training iteration: loss, gradient, clipping and Adam, as in `tabnet.engine`."""
+"""Training iterations: loss, gradient, clipping and Adam, as in `tabnet.engine`."""
 
 from typing import NamedTuple
 
@@ -29,7 +29,30 @@ class State(NamedTuple):
     exp_avg: Matrix  # K x P
     exp_avg_sq: Matrix  # K x P
     statistics: Matrix  # K x T
-    losses: NDArray[np.float64]  # K x 2: mean cross entropy and mean mask entropy
+
+
+class Batches(NamedTuple):
+    """N batches to step on, one after the other, each as a `Batch`; their lists are end to end.
+
+    Batch b has the rows starts[b] to starts[b + 1], the ghost batches from ghosts_from[b], the
+    ends of parts from parts_from[b], each up to those of the next one.
+    """
+
+    x: Matrix
+    y: NDArray[np.int64]
+    rows: NDArray[np.int32]
+    starts: NDArray[np.int64]
+    ghosts: NDArray[np.int64]
+    ghosts_from: NDArray[np.int64]
+    parts: NDArray[np.int64]
+    parts_from: NDArray[np.int64]
+    lambda_sparse: np.float32
+    clip_norm: np.float32
+    step_size: Floats  # N
+    root_correction: Floats  # N
+    input_momentum: np.float32
+    momentum: Floats  # N
+    losses: NDArray[np.float64]  # N x K x 2: mean cross entropy and mean mask entropy, written
 
 
 class Batch(NamedTuple):
@@ -39,9 +62,9 @@ class Batch(NamedTuple):
     `parts`: the ghost batches of part p are parts[p] to parts[p + 1].
     """
 
-    x: Matrix  # N x D
-    y: NDArray[np.int64]  # N
-    rows: NDArray[np.int64]  # B x K
+    x: Matrix  # rows in memory x D
+    y: NDArray[np.int64]  # of those
+    rows: NDArray[np.int32]  # B x K
     ghosts: NDArray[np.int64]
     parts: NDArray[np.int64]
     lambda_sparse: np.float32
@@ -50,6 +73,7 @@ class Batch(NamedTuple):
     root_correction: np.float32  # sqrt(1 - BETA2^t)
     input_momentum: np.float32
     momentum: np.float32  # of the other norms, for the whole batch
+    losses: NDArray[np.float64]  # K x 2
 
 
 class Sums(NamedTuple):
@@ -65,27 +89,48 @@ class Sums(NamedTuple):
 def iterate(
     plan: Plan,
     state: State,
-    batch: Batch,
+    batches: Batches,
     sums: Sums,
     tape: Tape,
-    seeds: tuple[int, int],
+    k: int,
+    steps: tuple[int, int],
     parts: tuple[int, int],
     begin: bool,
     end: bool,
 ) -> None:
-    """Take one optimiser step for seeds[0] to seeds[1], one after the other.
+    """Take seed k's optimiser steps on the batches steps[0] to steps[1], one after the other.
 
-    Or a piece of it, so that threads can share a seed: `begin` gathers its rows, `end` steps; in
-    between only parts[0] to parts[1] are computed.
+    Or a piece of them, so that threads can share a seed: `begin` gathers a batch's rows, `end`
+    steps; in between only parts[0] to parts[1] are computed, of those that there are.
     """
-    for k in range(seeds[0], seeds[1]):
+    for b in range(steps[0], steps[1]):
+        batch = batch_of(batches, b)
         if begin:
             gather(batch, sums, k)
             normalise_input(plan, state.statistics[k], batch, sums)
-        for part in range(parts[0], parts[1]):
+        for part in range(parts[0], min(parts[1], len(batch.parts) - 1)):
             add_part(plan, state.parameters[k], batch, sums, tape, k, part)
         if end:
             finish(plan, state, batch, sums, k)
+
+
+@inlined
+def batch_of(batches: Batches, b: int) -> Batch:
+    """The b-th of the batches."""
+    return Batch(
+        batches.x,
+        batches.y,
+        batches.rows[batches.starts[b] : batches.starts[b + 1]],
+        batches.ghosts[batches.ghosts_from[b] : batches.ghosts_from[b + 1]],
+        batches.parts[batches.parts_from[b] : batches.parts_from[b + 1]],
+        batches.lambda_sparse,
+        batches.clip_norm,
+        batches.step_size[b],
+        batches.root_correction[b],
+        batches.input_momentum,
+        batches.momentum[b],
+        batches.losses[b],
+    )
 
 
 @inlined
@@ -149,7 +194,7 @@ def add_part(
 def cross_entropy(
     logits: Matrix,
     y: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    rows: NDArray[np.int32],
     work: Matrix,
     n: np.float32,
 ) -> float:
@@ -206,8 +251,8 @@ def finish(plan: Plan, state: State, batch: Batch, sums: Sums, k: int) -> None:
         statistics += sums.statistics[part]
         losses += sums.losses[part]
     n = len(batch.rows)
-    state.losses[k, 0] = losses[0] / n
-    state.losses[k, 1] = losses[1] / (n * len(plan.attention))
+    batch.losses[k, 0] = losses[0] / n
+    batch.losses[k, 1] = losses[1] / (n * len(plan.attention))
     update_statistics(plan, state.statistics[k], statistics, batch.momentum, len(batch.ghosts))
     adam(gradient, state, batch, k)
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -58,6 +59,16 @@ class Threads:
             tasks[0]()
         for other in others:
             other.result()
+
+    def each(self, task: Callable[[int, int], object], items: Sequence[int]) -> None:
+        """Run task(thread, item) for all items; whichever thread is free takes the next one."""
+        left = iter(items)  # of a list or range: no two threads get the same
+
+        def work(thread: int) -> None:
+            for item in left:
+                task(thread, item)
+
+        self.run([partial(work, thread) for thread in range(min(self.count, len(items)))])
 
 
 def shares(count: int, n_shares: int) -> list[tuple[int, int]]:

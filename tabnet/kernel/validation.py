@@ -14,6 +14,7 @@ from tabnet.kernel.tape import Tape, matrix
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Indices = NDArray[np.int64]
+Order = NDArray[np.int32]
 
 _ONE = np.float32(1)
 
@@ -25,7 +26,7 @@ def validate_rows(
     statistics: Matrix,
     x: Matrix,
     y: Indices,
-    rows: Indices,
+    rows: Order,
     tape: Tape,
     losses: NDArray[np.float64],
     seeds: tuple[int, int],
@@ -44,7 +45,7 @@ def validate_rows(
 
 
 @inlined
-def gather_tile(plan: Plan, x: Matrix, rows: Indices, statistics: Floats, tile: Matrix) -> None:
+def gather_tile(plan: Plan, x: Matrix, rows: Order, statistics: Floats, tile: Matrix) -> None:
     """The rows, feature by feature, normalised by the running statistics."""
     at = matrix(statistics, plan.input_statistics, 2, plan.n_features)
     for d in range(plan.n_features):

@@ -8,6 +8,7 @@ the size has two equal numbers.
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -18,7 +19,7 @@ from tabnet import weights
 from tabnet.explain import Explainer
 from tabnet.params import Model
 from tabnet.weights import Fitted
-from tests.benchmarks.bench_train import PEERS, iteration
+from tests.benchmarks.bench_train import ITERATIONS, PEERS, iterations
 
 Run = Callable[[], object]
 ROUND_SECONDS, ROUNDS = 0.1, 7
@@ -39,11 +40,12 @@ def least(run: Run) -> float:
     return min(rounds)
 
 
-def table(what: str, sizes: Sequence[int], make: Callable[[int], Run]) -> None:
+def table(what: str, sizes: Sequence[int], make: Callable[[int], Run], *, times: int = 1) -> None:
+    """A line for each size; a run does what is measured so many `times`."""
     print(f"\n| {what} | ms | size, times | time, times |\n|---|---|---|---|")
     before: tuple[int, float] | None = None
     for size in sizes:
-        seconds = least(make(size))
+        seconds = least(make(size)) / times
         growth = f"{size / before[0]:.1f} | {seconds / before[1]:.2f}" if before else " | "
         print(f"| {size:,} | {seconds * 1e3:.3f} | {growth} |", flush=True)
         before = size, seconds
@@ -53,30 +55,43 @@ def sized(**sizes: int) -> Model:
     return PEERS.model_copy(update=sizes)
 
 
-def explaining(rows: int, *, n_features: int = 10, n_seeds: int = 1, threads: int = 1) -> Run:
+def explanation(
+    rows: int, *, n_features: int = 10, n_seeds: int = 1, threads: int = 1, device: str = "cpu"
+) -> Run:
     seeds = tuple(range(n_seeds))
     names = tuple(f"x{d}" for d in range(n_features))
     start = weights.initial(PEERS, seeds, n_features=n_features, n_classes=2)
-    explainer = Explainer(Fitted(PEERS, names, ("no", "yes"), seeds, start), threads=threads)
+    fitted = Fitted(PEERS, names, ("no", "yes"), seeds, start)
+    explainer = Explainer(fitted, device=device, threads=threads)
     x = np.random.default_rng(0).standard_normal((rows, n_features)).astype(np.float32)
     batches = np.array_split(x, -(-rows // 8192))
     return lambda: [explainer.seed_masks(batch) for batch in batches]
 
 
-def main() -> None:
+def training(device: str = "kernel") -> None:
+    """What an iteration takes, by compiled code or by torch on a device."""
+    ours, grow = partial(iterations, device=device), partial(table, times=ITERATIONS)
     print("A training iteration of 256 rows, 10 features, 1 seed, and where one size grows:")
-    table("features", (10, 30, 100, 300, 1000), lambda n: iteration(PEERS, n, 256))
-    table("n_d = n_a", (8, 16, 32, 64), lambda n: iteration(sized(n_d=n, n_a=n), 10, 256))
-    table("decision steps", (1, 2, 3, 5, 10), lambda n: iteration(sized(n_steps=n), 10, 256))
-    table("seeds", (1, 3, 10, 30, 100), lambda n: iteration(PEERS, 10, 256, n_seeds=n))
-    table("rows of a batch", (64, 256, 1024, 4096), lambda n: iteration(PEERS, 10, n))
-    table("threads", (1, 2), lambda n: iteration(PEERS, 10, 256, n_seeds=10, threads=n))
+    grow("features", (10, 30, 100, 300, 1000), lambda n: ours(PEERS, n, 256))
+    grow("n_d = n_a", (8, 16, 32, 64), lambda n: ours(sized(n_d=n, n_a=n), 10, 256))
+    grow("decision steps", (1, 2, 3, 5, 10), lambda n: ours(sized(n_steps=n), 10, 256))
+    grow("seeds", (1, 3, 10, 30, 100), lambda n: ours(PEERS, 10, 256, n_seeds=n))
+    grow("rows of a batch", (64, 256, 1024, 4096), lambda n: ours(PEERS, 10, n))
+    if device == "kernel":
+        grow("threads", (1, 2), lambda n: ours(PEERS, 10, 256, n_seeds=10, threads=n))
+
+
+def explaining(device: str = "cpu") -> None:
+    """What it takes to explain rows, by compiled code on the CPU or by torch on another device."""
+    ours = partial(explanation, device=device)
     print("\nExplaining 8192 rows, 10 features, 1 seed, and where one size grows:")
-    table("rows", (1000, 10_000, 100_000, 1_000_000), explaining)
-    table("features", (10, 100, 1000), lambda n: explaining(8192, n_features=n))
-    table("seeds", (1, 10, 100), lambda n: explaining(8192, n_seeds=n))
-    table("threads", (1, 2), lambda n: explaining(100_000, threads=n))
+    table("rows", (1000, 10_000, 100_000, 1_000_000), ours)
+    table("features", (10, 100, 1000), lambda n: ours(8192, n_features=n))
+    table("seeds", (1, 10, 100), lambda n: ours(8192, n_seeds=n))
+    if device == "cpu":
+        table("threads", (1, 2), lambda n: ours(100_000, threads=n))
 
 
 if __name__ == "__main__":
-    main()
+    training()
+    explaining()
