@@ -84,11 +84,13 @@ class Explainer:
         return kernel_consensus(aggregate, self._threads)
 
 
-class _Compute(Protocol):
+class Compute(Protocol):
+    """Trained networks that explain rows (B x D), wherever they are computed."""
+
     def __call__(self, x: Floats, *, steps: bool) -> Masks: ...
 
 
-def _masks(fitted: Fitted, device: str, threads: int) -> _Compute:
+def _masks(fitted: Fitted, device: str, threads: int) -> Compute:
     if device == "cpu":
         return KernelExplainer(
             fitted.model, fitted.weights, n_features=len(fitted.features), threads=threads

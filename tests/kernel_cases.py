@@ -1,4 +1,4 @@
-"""Random networks and data on which the compiled kernel and torch are compared."""
+"""Random networks and data on which what computes is compared with torch in float64."""
 
 from dataclasses import dataclass
 
@@ -6,14 +6,19 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
 
 from tabnet.engine import TorchEngine
+from tabnet.explain import Compute
 from tabnet.kernel.engine import KernelEngine
 from tabnet.model import TabNet
 from tabnet.params import Model, Train
+from tabnet.survivors import Engine
 from tabnet.weights import initial
 
 Arrays = dict[str, NDArray[np.float32]]
+Found = dict[str, NDArray[np.floating]]
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,53 @@ class Case:
         engine.load(*self.data())
         return engine
 
-    def torch(self) -> TorchEngine:
-        engine = TorchEngine(self.model, self.weights(), train=self.train, device="cpu")
+    def torch(self, device: str = "cpu") -> TorchEngine:
+        engine = TorchEngine(self.model, self.weights(), train=self.train, device=device)
         engine.load(*self.data())
         return engine
+
+
+def in_torch(case: Case, dtype: torch.dtype) -> Found:
+    """Losses and running statistics after a batch, and the masks of that network in evaluation."""
+    net = case.network(dtype).train()
+    x, y = case.data()
+    rows, n_seeds = torch.from_numpy(case.order()), len(case.train.seeds)
+    found: dict[str, Tensor] = {}
+    with torch.no_grad():
+        logits, entropy = net(torch.from_numpy(x).to(dtype)[rows])
+        labels = torch.from_numpy(y)[rows].flatten()
+        losses = F.cross_entropy(logits.flatten(0, 1), labels, reduction="none")
+        found["losses"] = torch.stack([losses.view(-1, n_seeds).mean(0), entropy], 1)
+        found |= dict(net.named_buffers())
+        net = case.network(dtype).eval()
+        every = torch.from_numpy(x).to(dtype)[:, None].expand(-1, n_seeds, -1)
+        steps = list(net.steps(every))
+        raw = torch.stack([s.decision.sum(-1, keepdim=True) * s.mask for s in steps]).sum(0)
+        found["steps"] = torch.stack([step.mask for step in steps]).permute(2, 0, 1, 3)
+        found["aggregate"] = raw.transpose(0, 1)
+        found["probability"] = net(every)[0].softmax(-1).transpose(0, 1)
+    return {name: tensor.double().numpy() for name, tensor in found.items()}
+
+
+def computed(case: Case, engine: Engine, explainer: Compute) -> Found:
+    """What `in_torch` finds."""
+    losses = engine.iterate(case.order(), case.whole, [0.0])
+    found: Found = {"losses": losses[0]}
+    found |= {name: array for name, array in engine.weights().items() if "running" in name}
+    masks = explainer(case.data()[0], steps=True)
+    found |= {"steps": masks.steps, "probability": masks.probability}
+    return found | {"aggregate": masks.total[..., None] * masks.aggregate}
+
+
+def check(case: Case, found: Found) -> None:
+    """What was computed for a case is as in torch, to 1e-4 of the largest."""
+    exact, theirs = in_torch(case, torch.float64), in_torch(case, torch.float32)
+    for name, ours in found.items():
+        assert ours.shape == exact[name].shape
+        scale = max(1e-3, np.abs(exact[name]).max())
+        # At a badly conditioned point float32 errs by more than 1e-4, torch's as well.
+        allowed = 1e-4 * scale + 20 * np.abs(theirs[name] - exact[name]).max()
+        assert np.abs(ours - exact[name]).max() <= allowed, name
 
 
 @st.composite

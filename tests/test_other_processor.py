@@ -14,6 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from tabnet import device
 from tabnet.datasets import DATASETS
+from tabnet.device import Device
 from tabnet.explain import explain
 from tabnet.params import Train
 from tabnet.train import fit
@@ -31,7 +32,7 @@ AUC = 0.01
 IMPORTANCE = 0.15  # total variation
 
 
-def trained() -> Found:
+def trained(where: Device = "cpu") -> Found:
     """Losses, masks and AUC on fresh rows, after the first epoch of a training and after all."""
     rule = DATASETS["syn2"]
     seen, fresh = (rule.sample(1000, seed=1, split=split) for split in ("train", "test"))
@@ -39,8 +40,9 @@ def trained() -> Found:
     label = np.where(seen.y, "yes", "no")
     found = {}
     for epochs in (FIRST, LAST):
-        fitted, history = fit(rows, label, train=Train(seeds=(1, 2, 3, 4, 5), epochs=epochs))
-        explained = explain(fitted, others)
+        train = Train(seeds=(1, 2, 3, 4, 5), epochs=epochs, device=where)
+        fitted, history = fit(rows, label, train=train)
+        explained = explain(fitted, others, device_name=where)
         found[f"loss_{epochs}"] = history["loss"].to_numpy()
         found[f"masks_{epochs}"] = explained.consensus
         found[f"auc_{epochs}"] = np.array(roc_auc_score(fresh.y, explained.probability[:, 1]))
@@ -77,6 +79,11 @@ def test_a_processor_without_wide_vectors(here: Found, tmp_path: Path) -> None:
     )
     with np.load(tmp_path / "other.npz") as file:
         check(here, dict(file))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")
+def test_cuda(here: Found) -> None:
+    check(here, trained("cuda"))
 
 
 def test_torch(here: Found, monkeypatch: pytest.MonkeyPatch) -> None:

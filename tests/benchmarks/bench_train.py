@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -16,8 +17,10 @@ import numpy as np
 import torch
 from pytorch_tabnet.tab_network import TabNet as Peer
 
+from tabnet.device import Device
 from tabnet.engine import TorchEngine
 from tabnet.kernel.engine import KernelEngine
+from tabnet.kernel.threads import Wanted
 from tabnet.params import Model, Train
 from tabnet.train import fit
 from tabnet.weights import initial
@@ -66,9 +69,9 @@ def compare(
     table.row(what, own, theirs, ratio, target)
 
 
-def peer_iterations(model: Model, n_features: int, batch: int) -> Run:
+def peer_iterations(model: Model, n_features: int, batch: int, *, device: str = "cpu") -> Run:
     """ITERATIONS of pytorch-tabnet's own training step, without its data loader."""
-    x, y = map(torch.from_numpy, data(n_features))
+    x, y = (torch.from_numpy(part).to(device) for part in data(n_features))
     network = Peer(
         n_features,
         2,
@@ -79,15 +82,15 @@ def peer_iterations(model: Model, n_features: int, batch: int) -> Run:
         n_independent=model.n_independent,
         n_shared=model.n_shared,
         virtual_batch_size=model.virtual_batch_size,
-        group_attention_matrix=torch.eye(n_features),
+        group_attention_matrix=torch.eye(n_features, device=device),
         cat_idxs=[],
         cat_dims=[],
         cat_emb_dim=[],
-    )
+    ).to(device)
     adam = torch.optim.Adam(network.parameters(), lr=0.02)
 
     def iterate() -> float:
-        rows = torch.randint(ROWS, (batch,))
+        rows = torch.randint(ROWS, (batch,), device=device)
         for parameter in network.parameters():
             parameter.grad = None
         logits, entropy = network(x[rows])
@@ -129,42 +132,47 @@ def iterations(
     return iterate
 
 
-def products(model: Model, n_features: int, batch: int) -> Run:
+def products(
+    model: Model, n_features: int, batch: int, *, n_seeds: int = 1, device: str = "cpu"
+) -> Callable[[], torch.Tensor]:
     """The matrix products of ITERATIONS, forward and backward, and nothing else."""
     width = model.n_d + model.n_a
     n_layers = model.n_shared + model.n_independent
     shapes = [(n_features, 2 * width)] + [(width, 2 * width)] * (n_layers - 1)
     shapes = shapes * (model.n_steps + 1)
     shapes += [(model.n_a, n_features)] * model.n_steps + [(model.n_d, 2)]
+    drawn = partial(torch.randn, device=device)
     operands = [
-        (torch.randn(batch, i), torch.randn(i, o), torch.randn(batch, o)) for i, o in shapes
+        (drawn(n_seeds, batch, i), drawn(n_seeds, i, o), drawn(n_seeds, batch, o))
+        for i, o in shapes
     ]
 
-    def multiply() -> None:
+    def multiply() -> torch.Tensor:
         for x, w, grad in operands * ITERATIONS:
-            torch.mm(x, w)
-            torch.mm(grad, w.T)
-            torch.mm(x.T, grad)
+            torch.bmm(x, w)
+            torch.bmm(grad, w.mT)
+            last = torch.bmm(x.mT, grad)
+        return last
 
     return multiply
 
 
-def peer_fit(epochs: int) -> Run:
+def peer_fit(epochs: int, *, device: str = "cpu") -> Run:
     # Here, since importing it warns, and the tests import this file.
     from pytorch_tabnet.tab_model import TabNetClassifier
 
     x, y = data(10)
 
     def run() -> None:
-        peer = TabNetClassifier(n_d=8, n_a=8, verbose=0, device_name="cpu")
+        peer = TabNetClassifier(n_d=8, n_a=8, verbose=0, device_name=device)
         peer.fit(x, y, max_epochs=epochs, batch_size=256, virtual_batch_size=128, drop_last=False)
 
     return run
 
 
-def our_fit(epochs: int, *, threads: int = 1) -> Run:
+def our_fit(epochs: int, *, threads: Wanted = 1, device: Device = "cpu") -> Run:
     x, y = data(10)
-    train = Train(seeds=tuple(range(10)), epochs=epochs, threads=threads, device="cpu")
+    train = Train(seeds=tuple(range(10)), epochs=epochs, threads=threads, device=device)
     return lambda: fit(x, y, model=PEERS, train=train)
 
 

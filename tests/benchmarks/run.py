@@ -2,9 +2,10 @@
 
     python tests/benchmarks/run.py [NAME ...]
 
-Runs tests/benchmarks/bench_NAME.py for each NAME (all of them unless told), prints what they
-print, and puts it into the page's section of that name; other sections stay as they are. The page
-starts with all ratios in one table, and rows of it that README.md quotes are renewed there.
+Runs tests/benchmarks/bench_NAME.py for each NAME (all of them unless told, `gpu` only where there
+is one), prints what they print, and puts it into the page's section of that name; other sections
+stay as they are. The page starts with all ratios in one table, and rows of it that README.md quotes
+are renewed there.
 """
 
 import os
@@ -14,9 +15,12 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
+
+import torch
 
 from tests.benchmarks import table
 
@@ -34,10 +38,13 @@ LIBRARIES = ("numba", "numpy", "pyarrow", "torch", "pytorch-tabnet", "dvc")
 def machine() -> str:
     """What measured, in words."""
     info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
-    name = found[1] if found else platform.processor() or platform.machine()
-    versions = ", ".join(f"{library} {version(library)}" for library in LIBRARIES)
-    return f"{os.cpu_count()} cores of {name}, Python {platform.python_version()}, {versions}"
+    model = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    name = model[1] if model else platform.processor() or platform.machine()
+    found = [library for library in LIBRARIES if find_spec(library.replace("-", "_"))]
+    versions = ", ".join(f"{library} {version(library)}" for library in found)
+    gpu = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
+    cores = f"{os.cpu_count()} cores of {name}"
+    return f"{gpu}{cores}, Python {platform.python_version()}, {versions}"
 
 
 def section(name: str) -> str:
@@ -77,7 +84,8 @@ def main(names: list[str]) -> None:
     old = PAGE.read_text() if PAGE.exists() else ""
     parts = dict(re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", old, re.DOTALL | re.MULTILINE))
     sections = {name: f"## {name}\n{text}" for name, text in parts.items() if name in every}
-    for name in names or every:
+    here = [name for name in every if name != "gpu" or torch.cuda.is_available()]
+    for name in names or here:
         sections[name] = section(name)
         write(sections)
 
