@@ -22,6 +22,7 @@ from tabnet.sparsemax import Formula, gradient
 # Rounded to float32 in every precision, as in pytorch-tabnet: float64 is then the same function.
 SQRT_HALF = float(torch.tensor(0.5).sqrt())
 EPS = 1e-5
+MOST_RUNS = 65535  # at once: torch starts CUDA's kernel with a block for each in a second dimension
 
 Moments = tuple[Tensor, Tensor]  # of runs: means and 1 / sqrt(variance + eps), K F G each
 Affine = tuple[Tensor, Tensor]  # a norm's weights and biases, once for each run: K F G each
@@ -43,6 +44,14 @@ def _normalise_backward(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """From the gradient of `normalise` to those of x, weight and bias."""
     runs = weight.numel()
+    if runs > MOST_RUNS:
+        of_runs = (t.reshape(runs, -1).split(MOST_RUNS) for t in (grad, x, weight, *moments))
+        parts = [
+            _normalise_backward(some_grad, some_x, some_weight.flatten(), (mean, inverse))
+            for some_grad, some_x, some_weight, mean, inverse in zip(*of_runs, strict=True)
+        ]
+        grad_x, grad_weight, grad_bias = map(torch.cat, zip(*parts, strict=True))
+        return grad_x.view(x.shape), grad_weight, grad_bias
     grad_x, grad_weight, grad_bias = _aten.native_group_norm_backward(
         grad, x, *moments, weight, 1, runs, x.numel() // runs, runs, [True, True, True]
     )

@@ -105,6 +105,16 @@ def test_other_rows_are_seen(count: int) -> None:
     np.testing.assert_allclose(losses[:2], expected[:2], rtol=1e-2)
 
 
+def test_more_ghost_batches_than_a_grid_has_blocks() -> None:
+    model = Model(n_d=64, n_a=64, n_steps=1, virtual_batch_size=8)
+    case = Case(model, Train(seeds=tuple(range(10)), batch_size=256), 10, 2, 256)
+    assert 10 * 2 * 128 * (256 // 8) > 65535
+    on_gpu, oracle = case.torch("cuda"), case.torch()
+    losses, expected = (e.iterate(case.order(), case.whole, [1e-4]) for e in (on_gpu, oracle))
+    np.testing.assert_allclose(losses, expected, rtol=1e-3)
+    close(on_gpu.state(), oracle.state(), share=0.05)
+
+
 def test_validation_is_the_cpus_and_changes_nothing() -> None:
     on_gpu, oracle = CASE.torch("cuda"), CASE.torch()
     for each in (on_gpu, oracle):

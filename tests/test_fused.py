@@ -118,7 +118,9 @@ def test_entropy_is_its_formula() -> None:
     same([entropy(mask, 1e-15)], [expected], [mask])
 
 
-def test_gradients_are_finite_differences() -> None:
+@pytest.mark.parametrize("most_runs", [5, 65535])
+def test_gradients_are_finite_differences(most_runs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tabnet.fused.MOST_RUNS", most_runs)
     x, weights, affine = layers()
     assert gradcheck(
         lambda x, *rest: transform(x, rest[:3], list(zip(rest[3::2], rest[4::2], strict=True)))[0],

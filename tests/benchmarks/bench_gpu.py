@@ -19,6 +19,7 @@ import torch
 
 from tabnet.captured import Captured
 from tabnet.explain import Explainer
+from tabnet.params import Model
 from tests.benchmarks import bench_explain, bench_growth, table
 from tests.benchmarks.bench_train import (
     ITERATIONS,
@@ -56,6 +57,20 @@ def training() -> None:
     compare(what, *pair, repeats=(1, 1), rounds=3)
     what = "GPU: a whole training of 20 epochs, 10 seeds; on that machine's CPU"
     compare(what, our_fit(20, device="cuda"), our_fit(20, threads="auto"), repeats=(1, 1), rounds=3)
+
+
+def beside_cpu() -> None:
+    """Times as fast as compiled code with as many threads as that machine's CPU has cores."""
+    wide = Model(n_d=64, n_a=64)
+    for name, model, n_features in (
+        ("the pipeline's sizes", Model(), 10),
+        ("n_d = n_a = 64", wide, 10),
+        ("n_d = n_a = 64, 300 features", wide, 300),
+    ):
+        on = partial(iterations, model, n_features, 1000, n_seeds=21)
+        what = f"GPU: an iteration of 1000 rows, 21 seeds, {name}; on that machine's CPU"
+        pair = on(device="cuda"), on(threads="auto")
+        compare(what, *pair, repeats=(1, 1), rounds=3, times=ITERATIONS)
 
 
 def beside_products() -> None:
@@ -113,6 +128,7 @@ if __name__ == "__main__":
     start = time.perf_counter()
     table.head()
     training()
+    beside_cpu()
     beside_products()
     explaining()
     print()

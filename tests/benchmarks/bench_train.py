@@ -109,7 +109,7 @@ def iterations(
     batch: int,
     *,
     n_seeds: int = 1,
-    threads: int = 1,
+    threads: Wanted = 1,
     device: str = "kernel",
 ) -> Run:
     """ITERATIONS of ours, in compiled code or in torch on a device."""
