@@ -4,7 +4,9 @@ At TabNet's sizes a GPU computes an operation faster than Python starts it: star
 the operations of an iteration take several times as long as they do in a graph.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -48,6 +50,19 @@ class Captured:
     def _capture(self, arguments: tuple[Tensor, ...]) -> _Capture:
         """The operations of a call, recorded without being run."""
         inputs, graph = tuple(argument.clone() for argument in arguments), torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with _nothing_freed(), torch.cuda.graph(graph):
             output = self._function(*inputs)
         return _Capture(graph, inputs, output)
+
+
+@contextmanager
+def _nothing_freed() -> Iterator[None]:
+    """Without garbage collection: an older graph that it freed would end the recording of a new."""
+    gc.collect()
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

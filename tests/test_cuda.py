@@ -1,5 +1,6 @@
 """Training and explaining on a GPU, as graphs: what the CPU computes, and the same every time."""
 
+import gc
 from collections.abc import Sequence
 
 import numpy as np
@@ -113,6 +114,16 @@ def test_more_ghost_batches_than_a_grid_has_blocks() -> None:
     losses, expected = (e.iterate(case.order(), case.whole, [1e-4]) for e in (on_gpu, oracle))
     np.testing.assert_allclose(losses, expected, rtol=1e-3)
     close(on_gpu.state(), oracle.state(), share=0.05)
+
+
+def test_engines_that_are_gone_disturb_no_recording() -> None:
+    before = gc.get_threshold()
+    gc.set_threshold(20)  # what is in a cycle is freed all the time
+    try:
+        for _ in range(5):
+            run(epochs=1)
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_validation_is_the_cpus_and_changes_nothing() -> None:
