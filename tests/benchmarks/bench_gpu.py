@@ -134,4 +134,5 @@ if __name__ == "__main__":
     print()
     bench_growth.training("cuda")
     bench_growth.explaining("cuda")
+    print(f"\n{bench_growth.WHY_GPU}")
     print(f"\nAll of it took {time.perf_counter() - start:.0f} s.")
