@@ -93,10 +93,11 @@ def distance(case: Case, gradient: Tensor, exact: Tensor) -> float:
     return worst
 
 
+@pytest.mark.slow
 def test_gradients_are_as_accurate_as_torchs() -> None:
     errors: list[tuple[float, float]] = []
 
-    @MANY
+    @settings(MANY, max_examples=400)  # of 100, the median alone moves by half
     @given(cases())
     def compare(case: Case) -> None:
         exact = oracle_gradient(case, torch.float64)
@@ -112,7 +113,7 @@ def test_gradients_are_as_accurate_as_torchs() -> None:
         errors.append((ours, theirs))
 
     compare()
-    assert len(errors) >= 100
+    assert len(errors) >= 400
     for quantile in (0.5, 0.9):
         ours, theirs = np.quantile(np.array(errors), quantile, axis=0)
         assert ours <= 1.5 * theirs, f"quantile {quantile}: {ours:.2g}, torch's {theirs:.2g}"

@@ -170,14 +170,17 @@ def glu_backward(
     valid: Matrix,
     residual: bool,
     rows: int,
+    first: int,
+    last: int,
 ) -> None:
     """Adds to the gradients of w and norm; writes grad_x, of x, which is grad_y if residual.
 
-    d(a * s) = s da + a s (1 - s) db with s = sigmoid(b). `work` is 2 x V; h becomes its gradient.
+    d(a * s) = s da + a s (1 - s) db with s = sigmoid(b). `work` is 2 x V; h becomes its gradient,
+    from `first` to `last` of each half: elsewhere grad_y is 0.
     """
     half = len(gate)
     scale = SQRT_HALF if residual else _ONE
-    for f in range(half):
+    for f in range(first, last):
         g = half + f
         weight, bias = norm[0, f], norm[1, f]
         products_a, sums_a, products_b, sums_b = zeros(), zeros(), zeros(), zeros()
@@ -197,5 +200,6 @@ def glu_backward(
         grad_norm[1, g] += plain_b
         _norm_input_gradient(h, f, work, 0, weight * inverse[f], along_a, plain_a, rows)
         _norm_input_gradient(h, g, work, 1, norm[0, g] * inverse[g], along_b, plain_b, rows)
-    add_weight_gradient(x, h, grad_w, rows)
-    product_backward(w, h, grad_x, SQRT_HALF if residual else _ZERO, rows)
+    add_weight_gradient(x, h, grad_w, rows, first, last)
+    add_weight_gradient(x, h, grad_w, rows, half + first, half + last)
+    product_backward(w, h, grad_x, SQRT_HALF if residual else _ZERO, rows, first, last)

@@ -63,7 +63,12 @@ def feature_transformer_backward(
     x: Matrix, parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, t: int, rows: int
 ) -> None:
     """From tape.grad_y, the gradient of the last layer, to tape.grad_masked, that of x."""
+    width = plan.n_d + plan.n_a
     for layer in range(plan.glu.shape[1] - 1, -1, -1):
+        # Nothing follows from d of the transformer before the first step, and from a of the last.
+        final = layer == plan.glu.shape[1] - 1
+        first = plan.n_d if final and t == 0 else 0
+        last = plan.n_d if final and t == len(plan.attention) else width
         layers.glu_backward(
             tape.y[t, layer - 1] if layer else x,
             glu_weights(parameters, plan, t, layer),
@@ -79,6 +84,8 @@ def feature_transformer_backward(
             tape.valid,
             layer > 0,
             rows,
+            first,
+            last,
         )
 
 
@@ -145,8 +152,8 @@ def attention_backward(
     a, grad_a = tape.y[s, -1, plan.n_d :], tape.grad_y[plan.n_d :]
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     grad_w = matrix(gradient, plan.attention[s], plan.n_a, plan.n_features)
-    add_weight_gradient(a, z, grad_w, rows)
-    product_backward(w, z, grad_a, _ZERO, rows)
+    add_weight_gradient(a, z, grad_w, rows, 0, plan.n_features)
+    product_backward(w, z, grad_a, _ZERO, rows, 0, plan.n_features)
 
 
 @inlined
@@ -212,8 +219,8 @@ def backward(
     """
     w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
     grad_w = matrix(gradient, plan.output, plan.n_d, plan.n_classes)
-    add_weight_gradient(tape.decision, tape.logits, grad_w, rows)
-    product_backward(w, tape.logits, tape.grad_decision, _ZERO, rows)
+    add_weight_gradient(tape.decision, tape.logits, grad_w, rows, 0, plan.n_classes)
+    product_backward(w, tape.logits, tape.grad_decision, _ZERO, rows, 0, plan.n_classes)
     _fill(tape.grad_x, _ZERO, rows)
     _fill(tape.grad_prior, _ZERO, rows)
     _fill(tape.grad_y, _ZERO, rows)

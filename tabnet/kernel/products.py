@@ -40,12 +40,31 @@ def stride(rows: int) -> int:
 @compiled
 def product(w: Matrix, x: Matrix, y: Matrix, kept: np.float32, rows: int) -> None:
     """y = w^T x + kept y. Shapes: I x O, I x V, O x V."""
-    n_in, n_out = w.shape
+    n_in = len(w)
+    _product(w, x, y, kept, rows, 0, n_in, n_in, n_in)
+
+
+@spliced
+def _product(
+    w: Matrix,
+    x: Matrix,
+    y: Matrix,
+    kept: np.float32,
+    rows: int,
+    start: int,
+    size: int,
+    half: int,
+    n_in: int,
+) -> None:
+    """`product` of n_in features of x: `size` from `start`, the others from half + start."""
+    n_out = w.shape[1]
+    gap = start + half - size
     for v in range(0, rows, _BLOCK):
         for o in range(0, n_out - 3, 4):
             a0, b0, c0, d0 = zeros(), zeros(), zeros(), zeros()
             a1, b1, c1, d1 = zeros(), zeros(), zeros(), zeros()
-            for i in range(n_in):
+            for j in range(n_in):
+                i = j + (start if j < size else gap)
                 x0, x1 = load(x, i, v), load(x, i, v + LANES)
                 a, b, c, d = w[i, o], w[i, o + 1], w[i, o + 2], w[i, o + 3]
                 a0, b0, c0, d0 = a0 + a * x0, b0 + b * x0, c0 + c * x0, d0 + d * x0
@@ -56,7 +75,8 @@ def product(w: Matrix, x: Matrix, y: Matrix, kept: np.float32, rows: int) -> Non
             _store_two(y, o + 3, v, kept, d0, d1)
         for o in range(n_out - n_out % 4, n_out):
             a0, a1 = zeros(), zeros()
-            for i in range(n_in):
+            for j in range(n_in):
+                i = j + (start if j < size else gap)
                 a0 = a0 + w[i, o] * load(x, i, v)
                 a1 = a1 + w[i, o] * load(x, i, v + LANES)
             _store_two(y, o, v, kept, a0, a1)
@@ -72,30 +92,38 @@ def _store_two(y: Matrix, o: int, v: int, kept: np.float32, first: Vector, secon
 
 @compiled
 def product_backward(
-    w: Matrix, grad_y: Matrix, grad_x: Matrix, kept: np.float32, rows: int
+    w: Matrix, grad_y: Matrix, grad_x: Matrix, kept: np.float32, rows: int, first: int, last: int
 ) -> None:
-    """grad_x = w grad_y + kept grad_x, the gradient of `product` with respect to x."""
-    product(w.T, grad_y, grad_x, kept, rows)
+    """grad_x = w grad_y + kept grad_x, the gradient of `product` with respect to x.
+
+    Of y's two halves each from `first` to `last`, the gradient elsewhere being 0; or, from 0 to O,
+    all of it.
+    """
+    n_out, size = w.shape[1], last - first
+    half = n_out // 2
+    _product(w.T, grad_y, grad_x, kept, rows, first, size, half, min(2 * size, n_out))
 
 
 @compiled
-def add_weight_gradient(x: Matrix, grad_y: Matrix, grad_w: Matrix, rows: int) -> None:
-    """grad_w += x grad_y^T, the gradient of `product` with respect to w.
+def add_weight_gradient(
+    x: Matrix, grad_y: Matrix, grad_w: Matrix, rows: int, first: int, last: int
+) -> None:
+    """grad_w += x grad_y^T, the gradient of `product` with respect to w, from y's first to last.
 
     Zeroes what lies past the last row of grad_y, as far as a vector reaches.
     """
-    n_in, n_out = grad_w.shape
+    n_in = len(grad_w)
     padded = -(-rows // LANES) * LANES
-    grad_y[:, rows:padded] = _ZERO
-    blocks = n_out - n_out % 4
+    grad_y[first:last, rows:padded] = _ZERO
+    blocks = last - (last - first) % 4
     for i in range(0, n_in - 2, 3):
-        for o in range(0, blocks, 4):
+        for o in range(first, blocks, 4):
             _add_sums_3x4(x, grad_y, grad_w, i, o, padded)
     for i in range(n_in - n_in % 3, n_in):
-        for o in range(0, blocks, 4):
+        for o in range(first, blocks, 4):
             _add_sums_1x4(x, grad_y, grad_w, i, o, padded)
     for i in range(n_in):
-        for o in range(blocks, n_out):
+        for o in range(blocks, last):
             _add_sum(x, grad_y, grad_w, i, o, padded)
 
 
