@@ -34,12 +34,12 @@ def main(params: Params, dataset: str) -> None:
         sort_by=sort_by,
         quantile=quantile,
     )
-    picture = report.picture(drawn)
+    picture = images.svg(report.picture(drawn))
     html = report.html(
         drawn, provenance=of_pipeline(explanation, params.model_dump(exclude={"datasets"}))
     )
     files.write_bytes(folder / "masks.png", images.png(picture))
-    files.write_text(folder / "masks.svg", images.svg(picture))
+    files.write_text(folder / "masks.svg", picture)
     files.write_text(folder / "report.html", html)
     shown = card(explanation, read, sort_by=sort_by, quantile=quantile["aggregate"])
     text = json.dumps(shown, indent=1, sort_keys=True, allow_nan=False)

@@ -66,11 +66,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _save(path: Path, drawn: report.Report) -> None:
-    picture = report.picture(drawn)
+    picture = images.svg(report.picture(drawn))
     if path.suffix == ".png":
         files.write_bytes(path, images.png(picture))
     else:
-        files.write_text(path, images.svg(picture))
+        files.write_text(path, picture)
 
 
 if __name__ == "__main__":

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
 from typing import Any
 
 import altair as alt
+import vl_convert
 
 from tabnet.report import theme
 
 
-def png(chart: alt.LayerChart, *, scale: float = 2, **config: Any) -> bytes:
-    """A chart as PNG, `scale` device pixels to a pixel; `config` goes to `theme.config`."""
-    file = io.BytesIO()
-    chart.configure(**theme.config(**config)).save(file, format="png", scale_factor=scale)
-    return squeezed(file.getvalue())
+def svg(chart: alt.LayerChart, **config: Any) -> str:
+    """A chart as SVG text; `config` goes to `theme.config`."""
+    with alt.data_transformers.disable_max_rows():
+        # Not validated again, as the page's charts.
+        spec = chart.configure(**theme.config(**config)).to_dict(validate=False, format="vega")
+    return str(vl_convert.vega_to_svg(spec))
+
+
+def png(svg: str, *, scale: float = 2) -> bytes:
+    """A picture in SVG as PNG, `scale` device pixels to a pixel."""
+    return squeezed(vl_convert.svg_to_png(svg, scale=scale))
 
 
 def squeezed(png: bytes) -> bytes:
@@ -36,10 +42,3 @@ def squeezed(png: bytes) -> bytes:
 def _chunk(kind: bytes, data: bytes) -> bytes:
     check = struct.pack(">I", zlib.crc32(kind + data))
     return struct.pack(">I", len(data)) + kind + data + check
-
-
-def svg(chart: alt.LayerChart, **config: Any) -> str:
-    """A chart as SVG text."""
-    file = io.StringIO()
-    chart.configure(**theme.config(**config)).save(file, format="svg")
-    return file.getvalue()

@@ -27,7 +27,8 @@ def compress(data: bytes) -> str:
     >>> compress(b"") == compress(b"")
     True
     """
-    return base64.b64encode(gzip.compress(data, 9, mtime=0)).decode()
+    # Of a report's arrays level 9 leaves one byte in seventy fewer, in six times the time.
+    return base64.b64encode(gzip.compress(data, 6, mtime=0)).decode()
 
 
 def levels(
