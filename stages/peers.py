@@ -20,7 +20,7 @@ from tabnet.peers.measured import Measured, Rows
 
 LABEL, POSITIVE = "y", "yes"
 REPORTS = Path("reports")
-MOST = 2_000  # rows to explain: gradients of 21 seeds take minutes for them
+MOST = 2_000  # rows to explain: gradients of all seeds take minutes for them
 
 
 def main(params: Params, dataset: str) -> None:
