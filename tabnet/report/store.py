@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tabnet.report import pooling
 from tabnet.report.explanation import Bools, Explanation, Floats, Predictions
 
-CELLS = 1_300_000  # mask cells held in full: 5000 rows of 10 features in 26 panels
+CELLS = 1_500_000  # mask cells held in full: 5000 rows of 10 features in 30 panels
 ROWS = 7_500  # held in full, at most
 SAMPLE_CELLS = 350_000  # of the sample, where there are bins
 BINNED_CELLS = 250_000  # of the bins: 5000 of 10 features in 5 panels
