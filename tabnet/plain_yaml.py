@@ -18,6 +18,7 @@ from ruamel.yaml.events import (
     Event,
     NodeEvent,
 )
+from ruamel.yaml.parser import Parser
 
 from tabnet.errors import InputError
 
@@ -53,9 +54,9 @@ def parse(path: str | os.PathLike[str]) -> dict[object, object]:
     # PyYAML reads YAML 1.1, where `1e-6` is a string and `yes` is true: the pipeline would run on
     # other values than DVC records and shows.
     yaml = YAML(typ="safe", pure=True)
+    yaml.Parser = _PlainParser
     text = _text(path)
     try:
-        _check_plain(yaml.parse(text))
         data = yaml.load(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -82,14 +83,20 @@ def _text(path: str | os.PathLike[str]) -> str:
         raise InputError(f"{path}: must be UTF-8, however: {error.reason}") from None
 
 
-def _check_plain(events: Iterable[Event]) -> None:
-    depth = 0
-    for event in events:
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        found = _not_plain(event, depth)
+class _PlainParser(Parser):
+    """Refuses what is not plain YAML where it comes, before anything is made of it."""
+
+    _depth = 0
+
+    def get_event(self) -> Event:
+        event: Event = super().get_event()
+        self._depth += isinstance(event, CollectionStartEvent)
+        self._depth -= isinstance(event, CollectionEndEvent)
+        found = _not_plain(event, self._depth)
         if found:
             text = f"must be plain YAML, however: {found}"
             raise MarkedYAMLError(problem=text, problem_mark=event.start_mark)
+        return event
 
 
 def _not_plain(event: Event, depth: int) -> str | None:
