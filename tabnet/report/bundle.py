@@ -46,4 +46,4 @@ def _bundled() -> str:
     address = f"https://cdn.jsdelivr.net/npm/vega@{vl_convert.get_vega_version()}/+esm"
     script = vl_convert.javascript_bundle(f"import * as all from '{address}'; window.vega = all;")
     # The bundle declares some two thousand names, none of which the page needs.
-    return payload.compress(f"(function(){{{script}}})()".encode())
+    return payload.compress(f"(function(){{{script}}})()".encode(), level=9)

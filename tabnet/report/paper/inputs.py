@@ -83,7 +83,7 @@ def training(params: Params, *, n_features: int) -> dict[str, int]:
     """What was trained: seeds, the parameters of each, and for how many epochs of what batches.
 
     >>> training(Params(), n_features=10)["seeds"]
-    21
+    25
     """
     shapes = layout.parameters(params.model, n_features=n_features, n_classes=2)
     return {
