@@ -87,6 +87,7 @@ def test_a_call_is_timed() -> None:
     assert 0 < seconds < 60
 
 
+@pytest.mark.slow
 def test_every_method_is_measured() -> None:
     assert tuple(measured()) == NAMES
 
@@ -174,6 +175,7 @@ def run(folder: Path, stage: str, *arguments: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_the_stage_scores_every_method(tmp_path: Path) -> None:
     params = YAML(typ="safe").load(ROOT / "params.yaml")
     params["generate"] |= {"train_rows": 300, "test_rows": 80}

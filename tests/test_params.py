@@ -354,6 +354,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(section=st.sampled_from(list(Params.model_fields)), value=VALUES, data=st.data())
 def test_any_value_is_accepted_or_one_line(

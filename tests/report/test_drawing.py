@@ -33,6 +33,7 @@ def viridis() -> Bytes:
     return np.array(colours, dtype=np.uint8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1, 2])
 @pytest.mark.parametrize("how", ["max", "mean"])
 def test_each_pixel_has_the_colour_of_its_pooled_value(

@@ -196,6 +196,7 @@ def test_masks_that_do_not_compress_leave_less_in_the_page(
     assert "800 observations lie in" in Page(report.html(part)).text
 
 
+@pytest.mark.slow
 def test_the_same_bytes_in_any_process(tmp_path: Path) -> None:
     root = write(tmp_path, rows=60)
     folder = root / "data/syn4/explanation"

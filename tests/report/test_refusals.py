@@ -75,6 +75,7 @@ def test_hostile_names_are_shown_and_nothing_executes(browser: Browser, tmp_path
     opened.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_any_input_is_drawn_without_an_error(browser: Browser, tmp_path: Path, case: str) -> None:
     (tmp_path / "report.html").write_text(render(example(tmp_path, case)), "utf-8")
