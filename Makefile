@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The kernel compiles while the linter reads.
+MAKEFLAGS += --jobs=2
 
 .PHONY: all paper appendix test quick lint browser bench sweep lock repair kills audit clean peers
 
