@@ -116,9 +116,9 @@ class Survivors:
         diverged = broken.any(0)
         found[:, diverged] = np.nan
         losses[:, self.kept] = found
-        first = dict(zip(self.kept, np.where(diverged, broken.argmax(0), -1), strict=True))
-        for b in sorted({b for b in first.values() if b >= 0}):
-            here = np.array([first[k] == b for k in self.kept])
+        gone = dict(zip(np.array(self.kept)[diverged], broken.argmax(0)[diverged], strict=True))
+        for b in sorted(set(gone.values())):
+            here = np.array([gone.get(k) == b for k in self.kept])
             self._drop(here, f"loss is not finite in epoch {epoch}, batch {done + b + 1}")
         return losses
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
@@ -17,6 +18,7 @@ from tabnet.params import Model, Train
 from tabnet.survivors import Engine
 from tabnet.weights import initial
 
+FEW = settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
 Arrays = dict[str, NDArray[np.float32]]
 Found = dict[str, NDArray[np.floating]]
 
@@ -115,6 +117,19 @@ def check(case: Case, found: Found) -> None:
         # At a badly conditioned point float32 errs by more than 1e-4, torch's as well.
         allowed = 1e-4 * scale + 20 * np.abs(theirs[name] - exact[name]).max()
         assert np.abs(ours - exact[name]).max() <= allowed, name
+
+
+def close(found: Arrays, expected: Arrays) -> None:
+    """Two states after some steps, but for a twentieth of the entries.
+
+    The first steps of Adam are signs of gradients, nearly: where these are 0, rounding decides.
+    """
+    assert found.keys() == expected.keys()
+    for name, array in found.items():
+        assert array.shape == expected[name].shape
+        assert array.dtype == expected[name].dtype
+        off = np.abs(array - expected[name]) > 1e-3 * np.abs(expected[name]).max()
+        assert off.mean() < 0.05, name
 
 
 @st.composite

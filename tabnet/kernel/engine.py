@@ -188,14 +188,11 @@ class KernelEngine:
         losses = np.zeros(rows.shape[1])
         now, given = self.now, (self.x, self.y, np.ascontiguousarray(rows, np.int32))
         weights = (self.plan._replace(training=False), now.parameters, now.statistics)
-        self.threads.run(
-            [
-                partial(validate_rows, *weights, *given, tape, losses, seeds)
-                for tape, seeds in zip(
-                    self._tiles, shares(len(losses), self.threads.count), strict=False
-                )
-            ]
-        )
+
+        def validate(thread: int, k: int) -> None:
+            validate_rows(*weights, *given, self._tiles[thread], losses, k)
+
+        self.threads.each(validate, range(len(losses)))
         return losses
 
     @cached_property

@@ -29,19 +29,18 @@ def validate_rows(
     rows: Order,
     tape: Tape,
     losses: NDArray[np.float64],
-    seeds: tuple[int, int],
+    k: int,
 ) -> None:
-    """Write the cross entropy of seeds[0] to seeds[1], summed over each one's column of `rows`.
+    """Write the cross entropy of seed k, summed over its column of `rows`.
 
     Shapes: parameters K x P, statistics K x T, x N x D, y N, rows B x K, losses K.
     """
-    for k in range(seeds[0], seeds[1]):
-        losses[k] = 0.0
-        for start in range(0, len(rows), TILE_ROWS):
-            tile = rows[start : min(start + TILE_ROWS, len(rows)), k]
-            gather_tile(plan, x, tile, statistics[k], tape.tile)
-            forward(tape.tile, parameters[k], statistics[k], plan, tape, len(tile))
-            losses[k] += cross_entropy(tape.logits, y, tile, tape.work, _ONE)
+    losses[k] = 0.0
+    for start in range(0, len(rows), TILE_ROWS):
+        tile = rows[start : min(start + TILE_ROWS, len(rows)), k]
+        gather_tile(plan, x, tile, statistics[k], tape.tile)
+        forward(tape.tile, parameters[k], statistics[k], plan, tape, len(tile))
+        losses[k] += cross_entropy(tape.logits, y, tile, tape.work, _ONE)
 
 
 @inlined

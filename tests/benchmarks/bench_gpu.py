@@ -24,6 +24,7 @@ from tests.benchmarks import bench_explain, bench_growth, table
 from tests.benchmarks.bench_train import (
     ITERATIONS,
     PEERS,
+    SHAPES,
     compare,
     iterations,
     our_fit,
@@ -75,12 +76,7 @@ def beside_cpu() -> None:
 
 def beside_products() -> None:
     """Times as slow as the matrix products alone, these as one graph."""
-    wide = PEERS.model_copy(update={"n_d": 64, "n_a": 64})
-    for name, model, n_features in (
-        ("10 features", PEERS, 10),
-        ("n_d = n_a = 64", wide, 10),
-        ("100 features", PEERS, 100),
-    ):
+    for name, (model, n_features) in SHAPES.items():
         sizes = {"n_seeds": 10, "device": "cuda"}
         ours = iterations(model, n_features, 4096, **sizes)  # type: ignore[arg-type]
         floor = Captured(products(model, n_features, 4096, **sizes))  # type: ignore[arg-type]

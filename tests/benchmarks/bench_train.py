@@ -29,6 +29,12 @@ from tests.benchmarks import table
 ROWS = 5000
 # The sizes that pytorch-tabnet has by default.
 PEERS = Model(n_shared=2, n_independent=2, virtual_batch_size=128)
+# Beside their bare products: model, number of features.
+SHAPES = {
+    "10 features": (PEERS, 10),
+    "n_d = n_a = 64": (PEERS.model_copy(update={"n_d": 64, "n_a": 64}), 10),
+    "100 features": (PEERS, 100),
+}
 ROUNDS = 7
 ITERATIONS = 20  # of 256 rows: about an epoch
 Run = Callable[[], object]
@@ -204,15 +210,10 @@ def two_threads() -> None:
 
 def beside_products() -> None:
     """Against the matrix products alone: times as slow."""
-    wide = PEERS.model_copy(update={"n_d": 64, "n_a": 64})
-    for name, model, n_features in (
-        ("an iteration of 4096 rows", PEERS, 10),
-        ("the same, n_d = n_a = 64", wide, 10),
-        ("the same, 100 features", PEERS, 100),
-    ):
+    for name, (model, n_features) in SHAPES.items():
         pair = iterations(model, n_features, 4096), products(model, n_features, 4096)
         compare(
-            f"{name}; its bare matrix products", *pair, times=ITERATIONS,
+            f"an iteration of 4096 rows, {name}; its bare matrix products", *pair, times=ITERATIONS,
             repeats=(1, 1), rounds=5, target="at most 1.5", slower=True,
         )  # fmt: skip
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 
+from tabnet.params import Params
 from tabnet.report import groups, images, page, payload, pooling, predictions, sentences, store
 from tabnet.report.explanation import Explanation, open_folder
 from tests.report.example import write
@@ -100,6 +101,13 @@ def test_all_rows_are_held_where_they_fit(tmp_path: Path) -> None:
     assert (np.diff(held.key) >= 0).all()
     mask = np.concatenate(list(explanation.masks("consensus")))
     np.testing.assert_array_equal(held.masks["consensus"], mask[held.row])
+
+
+def test_the_default_run_is_held_in_full() -> None:
+    params = Params()
+    panels = 1 + params.model.n_steps + len(params.train.seeds)  # the consensus, steps, seeds
+    assert params.generate.test_rows * 10 * panels <= store.CELLS
+    assert params.generate.test_rows <= store.ROWS
 
 
 def test_more_rows_are_held_as_bins_and_a_sample(
