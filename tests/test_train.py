@@ -1,6 +1,8 @@
 """Training: batches, orders, schedules, seeds, what is refused."""
 
 import math
+from collections.abc import Sequence
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -12,10 +14,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tabnet.buffers import Buffers
+from tabnet.kernel.engine import KernelEngine
 from tabnet.model import TabNet, initialise
 from tabnet.params import Model, Train
+from tabnet.row_groups import RowGroups
 from tabnet.schedule import Schedule, batch_slices, learning_rate
 from tabnet.source import Arrays
+from tabnet.survivors import Losses, Order
 from tabnet.train import fit
 
 
@@ -182,3 +187,33 @@ def test_cross_entropy_of_a_coin_is_log_2() -> None:
     y = np.random.default_rng(1).random(4000) < 0.5
     _, history = fit(x, y, train=Train(seeds=(1,), epochs=3, batch_size=256, learning_rate=0.005))
     assert history["loss"].iloc[-1] == pytest.approx(math.log(2), abs=0.05)
+
+
+@pytest.mark.parametrize("schedule", get_args(Schedule))
+@pytest.mark.parametrize("buffer_rows", [100, 10**6])
+def test_the_steps_of_a_run_follow_the_schedule_from_its_first_to_its_last(
+    schedule: Schedule, buffer_rows: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whether rows come in one buffer or in several."""
+    rates: list[float] = []
+    real = KernelEngine.iterate
+
+    def iterate(
+        engine: KernelEngine, rows: Order, batches: Sequence[slice], given: Sequence[float]
+    ) -> Losses:
+        assert len(batches) == len(given)
+        rates.extend(given)
+        return real(engine, rows, batches, given)
+
+    monkeypatch.setattr(KernelEngine, "iterate", iterate)
+    x, y = data(200)
+    frame = pd.DataFrame(x, columns=[f"x{d}" for d in range(x.shape[1])]).assign(y=y)
+    frame.to_parquet(tmp_path / "rows.parquet", row_group_size=50)
+    train = Train(
+        seeds=(1,), epochs=3, batch_size=30, schedule=schedule, learning_rate=0.1,
+        buffer_rows=buffer_rows, device="cpu",
+    )  # fmt: skip
+    fit(RowGroups(tmp_path / "rows.parquet", label="y"), train=train)
+    count = 3 * (2 * 4 if buffer_rows == 100 else 7)
+    expected = [0.1 * learning_rate(schedule, step / (count - 1)) for step in range(count)]
+    np.testing.assert_allclose(rates, expected, rtol=1e-12)
