@@ -12,7 +12,7 @@ from tabnet.kernel.explanation import TILE_ROWS
 from tabnet.kernel.iteration import BETA1, BETA2, Batches, State, Sums, iterate
 from tabnet.kernel.plan import pack, plan, size, views
 from tabnet.kernel.products import stride
-from tabnet.kernel.tape import Tape, tape
+from tabnet.kernel.tape import Tape, aligned_zeros, tape
 from tabnet.kernel.threads import Task, Threads, chosen, shares
 from tabnet.kernel.validation import validate_rows
 from tabnet.params import Model, Train
@@ -174,7 +174,7 @@ class KernelEngine:
         ghosts, parts = _ghosts(batch_rows, self.model.virtual_batch_size)
         n_parts = len(parts) - 1
         return Sums(
-            x=np.zeros((len(ghosts), self.plan.n_features, stride(ghost_rows)), np.float32),
+            x=aligned_zeros((len(ghosts), self.plan.n_features, stride(ghost_rows))),
             gradient=np.zeros((n_parts, size(self.parameters)), np.float32),
             statistics=np.zeros((n_parts, size(self.statistics)), np.float32),
             losses=np.zeros((n_parts, 2)),

@@ -8,7 +8,17 @@ expf.c and logf.c).
 import numpy as np
 
 from tabnet.kernel.compiled import compiled
-from tabnet.kernel.vectors import Vector, exponent, floor, maximum, minimum, power_of_two
+from tabnet.kernel.vectors import (
+    Vector,
+    exponent,
+    mantissa,
+    maximum,
+    minimum,
+    reciprocal,
+    shifted,
+    times_power_of_two,
+    unshifted,
+)
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _HALF = np.float32(0.5)
@@ -39,16 +49,17 @@ def exp(x: Vector) -> Vector:
     x = n log 2 + r with |r| <= log(2)/2; e^x = 2^n e^r.
     """
     x = minimum(maximum(x, _EXP_LOWEST), _EXP_HIGHEST)
-    n = floor(x * _LOG2_E + _HALF)
+    at = shifted(x * _LOG2_E)
+    n = unshifted(at)
     r = x - n * _LN2_HIGH - n * _LN2_LOW
     p = ((((_E7 * r + _E6) * r + _E5) * r + _E4) * r + _E3) * r + _E2
-    return (p * (r * r) + r + _ONE) * power_of_two(n)
+    return times_power_of_two(p * (r * r) + r + _ONE, at)
 
 
 @compiled
 def sigmoid(x: Vector) -> Vector:
     """1 / (1 + e^-x), within 2.5 ulp for x >= -87."""
-    return _ONE / (_ONE + exp(_ZERO - x))
+    return reciprocal(_ONE + exp(_ZERO - x))
 
 
 @compiled
@@ -58,7 +69,7 @@ def log(x: Vector) -> Vector:
     x = 2^n (1 + m) with 1 + m in [sqrt(1/2), sqrt(2)); log x = n log 2 + log(1 + m).
     """
     n = exponent(x)
-    m = x * power_of_two(_ZERO - n) - _ONE
+    m = mantissa(x) - _ONE
     z = m * m
     p = (((_L11 * m + _L10) * m + _L9) * m + _L8) * m + _L7
     p = ((((p * m + _L6) * m + _L5) * m + _L4) * m + _L3) * m

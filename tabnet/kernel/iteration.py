@@ -178,16 +178,15 @@ def add_part(
     losses[:] = 0.0
     n = np.float32(len(batch.rows))
     n_steps = np.float32(len(plan.attention))
-    ghost = tape.statistics
     for g in range(batch.parts[part], batch.parts[part + 1]):
         first, size = batch.ghosts[g]
         x = sums.x[g]
-        forward(x, parameters, ghost, plan, tape, size)
+        forward(x, parameters, tape.statistics, plan, tape, size)
         rows = batch.rows[first : first + size, k]
         losses[0] += cross_entropy(tape.logits, batch.y, rows, tape.work, n)
         scale = batch.lambda_sparse / (n * n_steps)
         losses[1] += backward(x, parameters, gradient, plan, tape, scale, size)
-        add_statistics(plan, ghost, statistics, size)
+        statistics += tape.statistics
 
 
 @compiled
@@ -219,26 +218,6 @@ def cross_entropy(
         losses += work[loss, v]
         logits[y[rows[v]], v] -= _ONE / n
     return losses
-
-
-@inlined
-def add_statistics(plan: Plan, ghost: Floats, statistics: Floats, size: int) -> None:
-    """Add a ghost batch's means and unbiased variances."""
-    unbiased = np.float32(size) / np.float32(size - 1)
-    width = 2 * (plan.n_d + plan.n_a)
-    for at in plan.glu_statistics.flat:
-        _add_norm(ghost, statistics, at, width, unbiased)
-    for at in plan.attention_statistics:
-        _add_norm(ghost, statistics, at, plan.n_features, unbiased)
-
-
-@compiled
-def _add_norm(
-    ghost: Floats, statistics: Floats, at: np.int64, width: int, unbiased: np.float32
-) -> None:
-    for f in range(at, at + width):
-        statistics[f] += ghost[f]
-        statistics[width + f] += unbiased * ghost[width + f]
 
 
 @inlined
@@ -277,9 +256,10 @@ def adam(gradient: Floats, state: State, batch: Batch, k: int) -> None:
     for p in range(len(gradient)):
         squares += gradient[p] * gradient[p]
     scale = min(batch.clip_norm / (np.sqrt(squares) + CLIP_EPS), _ONE)
+    root_scale = _ONE / batch.root_correction
     for p in range(len(gradient)):
         g = scale * gradient[p]
         exp_avg[p] += np.float32(1 - BETA1) * (g - exp_avg[p])
         exp_avg_sq[p] = np.float32(BETA2) * exp_avg_sq[p] + np.float32(1 - BETA2) * g * g
-        root = np.sqrt(exp_avg_sq[p]) / batch.root_correction
+        root = root_scale * np.sqrt(exp_avg_sq[p])
         parameters[p] -= batch.step_size * exp_avg[p] / (root + ADAM_EPS)

@@ -1,12 +1,11 @@
 """The layers of `tabnet.layers` for one ghost batch of one seed, each forward and then backward.
 
 Activations and their gradients are F x V, feature by feature (see `products`). A forward pass
-leaves in the place of a norm's input what its backward pass needs, the normalised input; the
-backward pass leaves there the gradient of the norm's input, which the product before it needs.
+leaves of a norm's input what its backward pass needs, the input less its mean; the backward pass
+leaves there the gradient of the norm's input, which the product before it needs.
 
 `norm` is 2 x F, weights and then biases; `statistics` is 2 x F, means and then variances. In
-training they are those of the ghost batch and are written; in evaluation they are read. `valid`
-is 1 in each row of the ghost batch and 0 past the last: sums over rows are of vectors.
+training they are those of the ghost batch and are written; in evaluation they are read.
 """
 
 import numpy as np
@@ -14,8 +13,13 @@ from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, spliced
 from tabnet.kernel.functions import sigmoid
-from tabnet.kernel.products import add_weight_gradient, product, product_backward
-from tabnet.kernel.vectors import LANES, Vector, load, store, total, zeros
+from tabnet.kernel.products import (
+    add_weight_gradient,
+    centred_product,
+    clear_past,
+    product_backward,
+)
+from tabnet.kernel.vectors import LANES, Vector, element, load, store, total, totals, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -26,96 +30,117 @@ _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @compiled
-def moments(x: Matrix, statistics: Matrix, valid: Matrix, rows: int) -> None:
-    """Each feature's mean and (biased) variance over the rows.
-
-    Two sums at a time, of every other vector: an addition waits for the one before it. `valid` is
-    needed in the last two only, if they are not full.
-    """
-    n = np.float32(rows)
-    full = rows - rows % (2 * LANES)
-    for f in range(len(x)):
-        even, odd = zeros(), zeros()
-        for v in range(0, full, 2 * LANES):
-            even, odd = even + load(x, f, v), odd + load(x, f, v + LANES)
-        if full < rows:
-            even = even + load(valid, 0, full) * load(x, f, full)
-            odd = odd + load(valid, 0, full + LANES) * load(x, f, full + LANES)
-        mean = total(even + odd) / n
-        even, odd = zeros(), zeros()
-        for v in range(0, full, 2 * LANES):
-            a, b = load(x, f, v) - mean, load(x, f, v + LANES) - mean
-            even, odd = even + a * a, odd + b * b
-        if full < rows:
-            a = load(valid, 0, full) * (load(x, f, full) - mean)
-            b = load(valid, 0, full + LANES) * (load(x, f, full + LANES) - mean)
-            even, odd = even + a * a, odd + b * b
-        statistics[0, f] = mean
-        statistics[1, f] = total(even + odd) / n
+def means(x: Matrix, rows: int, mean: Floats) -> None:
+    """Each feature's mean over the rows; x is 0 past the last."""
+    last = len(x) - 1
+    for f in range(0, len(x), 4):
+        g, h, i = min(f + 1, last), min(f + 2, last), min(f + 3, last)
+        a, b, c, d = zeros(), zeros(), zeros(), zeros()
+        for v in range(0, rows, LANES):
+            a, b = a + load(x, f, v), b + load(x, g, v)
+            c, d = c + load(x, h, v), d + load(x, i, v)
+        store_means(mean, f, totals((a, b, c, d)), rows)
 
 
 @compiled
-def scales(
-    x: Matrix, statistics: Matrix, inverse: Floats, valid: Matrix, rows: int, training: bool
-) -> None:
-    """`inverse` is each feature's 1 / sqrt(variance + eps)."""
-    if training:
-        moments(x, statistics, valid, rows)
-    for f in range(len(x)):
-        inverse[f] = _ONE / np.sqrt(statistics[1, f] + EPS)
+def mean_squares(x: Matrix, rows: int, mean: Floats) -> None:
+    """Each feature's mean square over the rows; x is 0 past the last."""
+    last = len(x) - 1
+    for f in range(0, len(x), 4):
+        g, h, i = min(f + 1, last), min(f + 2, last), min(f + 3, last)
+        a, b, c, d = zeros(), zeros(), zeros(), zeros()
+        for v in range(0, rows, LANES):
+            a, b = a + load(x, f, v) * load(x, f, v), b + load(x, g, v) * load(x, g, v)
+            c, d = c + load(x, h, v) * load(x, h, v), d + load(x, i, v) * load(x, i, v)
+        store_means(mean, f, totals((a, b, c, d)), rows)
 
 
 @spliced
-def normalised(x: Matrix, f: int, v: int, mean: np.float32, inverse: np.float32) -> Vector:
-    """(x - mean) / sqrt(variance + eps) of feature f, which takes the place of x."""
-    n = (load(x, f, v) - mean) * inverse
-    store(x, f, v, n)
-    return n
+def store_means(mean: Floats, f: int, sums: Vector, rows: int) -> None:
+    means = sums / np.float32(rows)
+    for i in range(min(4, len(mean) - f)):
+        mean[f + i] = element(means, i)
 
 
-@spliced
-def normalise_backward(
+@compiled
+def centred(
     x: Matrix,
+    w: Matrix,
+    statistics: Matrix,
+    h: Matrix,
+    inverse: Floats,
+    mean: Floats,
+    rows: int,
+    training: bool,
+) -> None:
+    """h = w^T x - its mean, and `inverse`, 1 / sqrt(its variance + eps): a norm's input, centred.
+
+    In training the products' mean is that of x through the weights, and of their variance the
+    unbiased one is left in `statistics`.
+    """
+    unbiased = np.float32(rows) / np.float32(rows - 1)
+    if training:
+        clear_past(x, 0, len(x), rows)
+        means(x, rows, mean[: len(x)])
+        for o in range(len(h)):
+            statistics[0, o] = _ZERO
+        for i in range(len(w)):
+            for o in range(len(h)):
+                statistics[0, o] += w[i, o] * mean[i]
+    centred_product(w, x, statistics[0], h, rows)
+    if training:
+        clear_past(h, 0, len(h), rows)
+        mean_squares(h, rows, inverse)
+        for f in range(len(h)):
+            statistics[1, f] = unbiased * inverse[f]
+            inverse[f] = _ONE / np.sqrt(inverse[f] + EPS)
+    else:
+        for f in range(len(h)):
+            inverse[f] = _ONE / np.sqrt(statistics[1, f] + EPS)
+
+
+@compiled
+def norm_backward(
+    h: Matrix, grad: Matrix, norm: Matrix, grad_norm: Matrix, inverse: Floats, rows: int
+) -> None:
+    """From the gradient of weight * n + bias, with n = inverse * h, to those of all it came from.
+
+    h becomes the gradient of the norm's input. The gradient is 0 past the last row.
+    """
+    for f in range(len(h)):
+        products, sums = zeros(), zeros()
+        for v in range(0, rows, LANES):
+            products = products + load(grad, f, v) * load(h, f, v)
+            sums = sums + load(grad, f, v)
+        along, plain = total(products), total(sums)
+        _norm_backward(h, f, grad, f, norm, grad_norm, inverse, _ONE, along, plain, rows)
+
+
+@spliced
+def _norm_backward(
+    h: Matrix,
     f: int,
     grad: Matrix,
     g: int,
     norm: Matrix,
     grad_norm: Matrix,
     inverse: Floats,
-    valid: Matrix,
-    rows: int,
-) -> None:
-    """From the gradient of weight * x + bias to those of weight, bias and the norm's input.
-
-    For feature f, whose gradient is grad[g]: x <- weight * inverse * (grad - mean(grad)
-    - x * mean(grad * x)), with x the normalised input.
-    """
-    products, sums = zeros(), zeros()
-    for v in range(0, rows, LANES):
-        of_rows = load(valid, 0, v) * load(grad, g, v)
-        products = products + of_rows * load(x, f, v)
-        sums = sums + of_rows
-    along, plain = total(products), total(sums)
-    grad_norm[0, f] += along
-    grad_norm[1, f] += plain
-    _norm_input_gradient(x, f, grad, g, norm[0, f] * inverse[f], along, plain, rows)
-
-
-@spliced
-def _norm_input_gradient(
-    x: Matrix,
-    f: int,
-    grad: Matrix,
-    g: int,
     scale: np.float32,
     along: np.float32,
     plain: np.float32,
     rows: int,
 ) -> None:
-    along /= np.float32(rows)
-    plain /= np.float32(rows)
+    """Of feature f, whose gradient is scale * grad[g]; `along` and `plain` sum grad * h and grad.
+
+    h <- weight * inverse * (grad - mean(grad) - n * mean(grad * n)).
+    """
+    grad_norm[0, f] += scale * inverse[f] * along
+    grad_norm[1, f] += scale * plain
+    scale *= norm[0, f] * inverse[f]
+    along *= scale * inverse[f] * inverse[f] / np.float32(rows)
+    plain *= scale / np.float32(rows)
     for v in range(0, rows, LANES):
-        store(x, f, v, scale * (load(grad, g, v) - plain - load(x, f, v) * along))
+        store(h, f, v, scale * load(grad, g, v) - plain - along * load(h, f, v))
 
 
 @compiled
@@ -128,30 +153,27 @@ def glu(
     inverse: Floats,
     gate: Matrix,
     y: Matrix,
-    valid: Matrix,
+    mean: Floats,
     residual: bool,
     rows: int,
     training: bool,
 ) -> None:
     """y = GLU(norm(w^T x)), or sqrt(1/2) (x + that) if residual; GLU(a, b) = a * sigmoid(b).
 
-    Shapes: x I x V, w I x 2O, h 2O x V (the normalised products), gate and y O x V.
+    Shapes: x I x V, w I x 2O, h 2O x V (the centred products), gate and y O x V.
     """
-    product(w, x, h, _ZERO, rows)
-    scales(h, statistics, inverse, valid, rows, training)
+    centred(x, w, statistics, h, inverse, mean, rows, training)
     half = len(y)
+    scale = SQRT_HALF if residual else _ONE
     for f in range(half):
         g = half + f
-        mean, scale, weight, bias = statistics[0, f], inverse[f], norm[0, f], norm[1, f]
-        gate_mean, gate_scale = statistics[0, g], inverse[g]
-        gate_weight, gate_bias = norm[0, g], norm[1, g]
+        weight, bias = scale * norm[0, f] * inverse[f], scale * norm[1, f]
+        gate_weight, gate_bias = norm[0, g] * inverse[g], norm[1, g]
         for v in range(0, rows, LANES):
-            a = normalised(h, f, v, mean, scale)
-            b = normalised(h, g, v, gate_mean, gate_scale)
-            s = sigmoid(gate_weight * b + gate_bias)
-            out = (weight * a + bias) * s
+            s = sigmoid(gate_weight * load(h, g, v) + gate_bias)
+            out = (weight * load(h, f, v) + bias) * s
             store(gate, f, v, s)
-            store(y, f, v, SQRT_HALF * (load(x, f, v) + out) if residual else out)
+            store(y, f, v, out + scale * load(x, f, v) if residual else out)
 
 
 @compiled
@@ -167,7 +189,6 @@ def glu_backward(
     grad_w: Matrix,
     grad_norm: Matrix,
     work: Matrix,
-    valid: Matrix,
     residual: bool,
     rows: int,
     first: int,
@@ -180,26 +201,26 @@ def glu_backward(
     """
     half = len(gate)
     scale = SQRT_HALF if residual else _ONE
+    clear_past(grad_y, first, last, rows)
     for f in range(first, last):
         g = half + f
-        weight, bias = norm[0, f], norm[1, f]
+        weight, bias = norm[0, f] * inverse[f], norm[1, f]
         products_a, sums_a, products_b, sums_b = zeros(), zeros(), zeros(), zeros()
         for v in range(0, rows, LANES):
             s, a = load(gate, f, v), load(h, f, v)
-            grad_a = scale * load(valid, 0, v) * load(grad_y, f, v) * s
-            grad_b = grad_a * (_ONE - s) * (weight * a + bias)
+            grad_a = load(grad_y, f, v) * s
+            grad_b = (grad_a - grad_a * s) * (weight * a + bias)
             store(work, 0, v, grad_a)
             store(work, 1, v, grad_b)
             products_a, sums_a = products_a + grad_a * a, sums_a + grad_a
             products_b, sums_b = products_b + grad_b * load(h, g, v), sums_b + grad_b
-        along_a, plain_a = total(products_a), total(sums_a)
-        along_b, plain_b = total(products_b), total(sums_b)
-        grad_norm[0, f] += along_a
-        grad_norm[1, f] += plain_a
-        grad_norm[0, g] += along_b
-        grad_norm[1, g] += plain_b
-        _norm_input_gradient(h, f, work, 0, weight * inverse[f], along_a, plain_a, rows)
-        _norm_input_gradient(h, g, work, 1, norm[0, g] * inverse[g], along_b, plain_b, rows)
+        sums = totals((products_a, sums_a, products_b, sums_b))
+        _norm_backward(
+            h, f, work, 0, norm, grad_norm, inverse, scale, element(sums, 0), element(sums, 1), rows
+        )
+        _norm_backward(
+            h, g, work, 1, norm, grad_norm, inverse, scale, element(sums, 2), element(sums, 3), rows
+        )
     add_weight_gradient(x, h, grad_w, rows, first, last)
     add_weight_gradient(x, h, grad_w, rows, half + first, half + last)
     product_backward(w, h, grad_x, SQRT_HALF if residual else _ZERO, rows, first, last)

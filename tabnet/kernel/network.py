@@ -11,10 +11,11 @@ from tabnet.kernel import layers, masks
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.products import add_weight_gradient, product, product_backward
-from tabnet.kernel.tape import Tape, glu_norm, glu_weights, mark_valid, matrix
+from tabnet.kernel.products import add_weight_gradient, clear_past, product, product_backward
+from tabnet.kernel.tape import Tape, glu_norm, glu_weights, matrix
 from tabnet.kernel.vectors import (
     LANES,
+    keep_first,
     load,
     maximum,
     select_greater,
@@ -51,7 +52,7 @@ def feature_transformer(
             tape.inverse[t, layer],
             tape.gate[t, layer],
             tape.y[t, layer],
-            tape.valid,
+            tape.mean,
             layer > 0,
             rows,
             plan.training,
@@ -81,7 +82,6 @@ def feature_transformer_backward(
             glu_weights(gradient, plan, t, layer),
             glu_norm(gradient, plan, t, layer),
             tape.work,
-            tape.valid,
             layer > 0,
             rows,
             first,
@@ -103,14 +103,12 @@ def attention(
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
-    product(w, tape.y[s, -1, plan.n_d :], z, _ZERO, rows)
-    inverse = tape.z_inverse[s]
-    layers.scales(z, at, inverse, tape.valid, rows, plan.training)
+    a, inverse = tape.y[s, -1, plan.n_d :], tape.z_inverse[s]
+    layers.centred(a, w, at, z, inverse, tape.mean, rows, plan.training)
     for d in range(plan.n_features):
-        mean, scale, weight, bias = at[0, d], inverse[d], norm[0, d], norm[1, d]
+        weight, bias = norm[0, d] * inverse[d], norm[1, d]
         for v in range(0, rows, LANES):
-            n = layers.normalised(z, d, v, mean, scale)
-            store(logits, d, v, (weight * n + bias) * load(prior, d, v))
+            store(logits, d, v, (weight * load(z, d, v) + bias) * load(prior, d, v))
     if plan.entmax:
         masks.entmax15(logits, mask, rows)
     else:
@@ -130,7 +128,7 @@ def attention_backward(
     parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, s: int, rows: int
 ) -> None:
     """From the gradients of M[s] and P[s + 1] to those of P[s] and, in tape.grad_y, of a[s]."""
-    z, prior, mask = tape.z[s], tape.prior[s], tape.mask[s]
+    z, prior, mask, inverse = tape.z[s], tape.prior[s], tape.mask[s], tape.z_inverse[s]
     grad, grad_prior = tape.grad_mask, tape.grad_prior
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     grad_norm = matrix(gradient, plan.attention_norm[s], 2, plan.n_features)
@@ -141,14 +139,13 @@ def attention_backward(
             store(grad_prior, d, v, later * (plan.gamma - load(mask, d, v)))
     masks.mask_backward(mask, grad, plan.entmax, rows)
     for d in range(plan.n_features):
-        weight, bias = norm[0, d], norm[1, d]
+        weight, bias = norm[0, d] * inverse[d], norm[1, d]
         for v in range(0, rows, LANES):
             g, p = load(grad, d, v), load(grad_prior, d, v)
             store(grad_prior, d, v, p + g * (weight * load(z, d, v) + bias))
             store(grad, d, v, g * load(prior, d, v))
-        layers.normalise_backward(
-            z, d, grad, d, norm, grad_norm, tape.z_inverse[s], tape.valid, rows
-        )
+    clear_past(grad, 0, plan.n_features, rows)
+    layers.norm_backward(z, grad, norm, grad_norm, inverse, rows)
     a, grad_a = tape.y[s, -1, plan.n_d :], tape.grad_y[plan.n_d :]
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     grad_w = matrix(gradient, plan.attention[s], plan.n_a, plan.n_features)
@@ -169,7 +166,6 @@ def forward(
 
     `statistics` are written in training and read in evaluation.
     """
-    mark_valid(tape.valid, rows)
     norm = matrix(parameters, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
         weight, bias = norm[0, d], norm[1, d]
@@ -185,7 +181,7 @@ def forward(
         if t:
             _add_decision(tape.y[t, -1], tape.decision, rows)
     w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
-    product(w, tape.decision, tape.logits, _ZERO, rows)
+    product(w, tape.decision, tape.logits, rows)
 
 
 @compiled
@@ -235,15 +231,13 @@ def backward(
         feature_transformer_backward(transformed, parameters, gradient, plan, tape, t, rows)
         if t:
             _masked_backward(tape.mask[t - 1], tape, rows)
-            entropy += add_entropy(
-                tape.mask[t - 1], tape.grad_mask, tape.valid, entropy_scale, rows
-            )
+            entropy += add_entropy(tape.mask[t - 1], tape.grad_mask, entropy_scale, rows)
             attention_backward(parameters, gradient, plan, tape, t - 1, rows)
     grad_norm = matrix(gradient, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
         products, sums = zeros(), zeros()
         for v in range(0, rows, LANES):
-            grad = load(tape.valid, 0, v) * (load(tape.grad_x, d, v) + load(tape.grad_masked, d, v))
+            grad = keep_first(load(tape.grad_x, d, v) + load(tape.grad_masked, d, v), rows - v)
             products = products + grad * load(x, d, v)
             sums = sums + grad
         grad_norm[0, d] += total(products)
@@ -270,16 +264,14 @@ def _decision_backward(y: Matrix, grad_decision: Matrix, grad_y: Matrix, rows: i
 
 
 @compiled
-def add_entropy(
-    mask: Matrix, grad: Matrix, valid: Matrix, scale: np.float32, rows: int
-) -> np.float32:
+def add_entropy(mask: Matrix, grad: Matrix, scale: np.float32, rows: int) -> np.float32:
     """Add scale times the entropy's gradient to `grad`; return the sum of -M log(M + eps)."""
     sums = zeros()
     for d in range(len(mask)):
         for v in range(0, rows, LANES):
             m = load(mask, d, v)
             logarithm = log(m + MASK_EPS)
-            sums = sums + load(valid, 0, v) * m * logarithm
+            sums = sums + keep_first(m * logarithm, rows - v)
             slope = logarithm + m / (m + MASK_EPS)
             store(grad, d, v, load(grad, d, v) - scale * slope)
     entropy: np.float32 = _ZERO - total(sums)

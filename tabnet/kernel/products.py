@@ -5,7 +5,8 @@ vectorises over rows whatever the widths. The memory between two features is `st
 lies past row V is finite and never reaches a result, so that nothing needs a remainder loop.
 
 A product keeps a block of results in registers while it runs through the sum: 4 features of 2
-vectors of rows, or 3 x 4 sums of a gradient, for which the 16 registers of AVX just suffice.
+vectors of rows, or as many sums of a weights' gradient as a register has elements. A block that
+reaches past the last feature repeats that one.
 """
 
 import numpy as np
@@ -13,19 +14,25 @@ from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, spliced
 from tabnet.kernel.vectors import (
+    BLOCK,
     LANES,
     Vector,
-    add_four,
+    add_block,
+    element,
+    keep_first,
     load,
+    load_block,
     store,
-    total,
     totals,
+    zero_block,
     zeros,
 )
 
+Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
-_BLOCK = 2 * LANES
+_BLOCK_IN, _BLOCK_OUT = LANES // 4, 4  # of a gradient
 _ZERO = np.float32(0)
+Span = tuple[int, int]
 
 
 def stride(rows: int) -> int:
@@ -34,60 +41,19 @@ def stride(rows: int) -> int:
     A whole number of blocks, and then one vector more: features at a distance of a power of two
     would compete for the same few places of the cache.
     """
-    return -(-rows // _BLOCK) * _BLOCK + LANES
+    return -(-rows // BLOCK) * BLOCK + LANES
 
 
 @compiled
-def product(w: Matrix, x: Matrix, y: Matrix, kept: np.float32, rows: int) -> None:
-    """y = w^T x + kept y. Shapes: I x O, I x V, O x V."""
-    n_in = len(w)
-    _product(w, x, y, kept, rows, 0, n_in, n_in, n_in)
-
-
-@spliced
-def _product(
-    w: Matrix,
-    x: Matrix,
-    y: Matrix,
-    kept: np.float32,
-    rows: int,
-    start: int,
-    size: int,
-    half: int,
-    n_in: int,
-) -> None:
-    """`product` of n_in features of x: `size` from `start`, the others from half + start."""
-    n_out = w.shape[1]
-    gap = start + half - size
-    for v in range(0, rows, _BLOCK):
-        for o in range(0, n_out - 3, 4):
-            a0, b0, c0, d0 = zeros(), zeros(), zeros(), zeros()
-            a1, b1, c1, d1 = zeros(), zeros(), zeros(), zeros()
-            for j in range(n_in):
-                i = j + (start if j < size else gap)
-                x0, x1 = load(x, i, v), load(x, i, v + LANES)
-                a, b, c, d = w[i, o], w[i, o + 1], w[i, o + 2], w[i, o + 3]
-                a0, b0, c0, d0 = a0 + a * x0, b0 + b * x0, c0 + c * x0, d0 + d * x0
-                a1, b1, c1, d1 = a1 + a * x1, b1 + b * x1, c1 + c * x1, d1 + d * x1
-            _store_two(y, o, v, kept, a0, a1)
-            _store_two(y, o + 1, v, kept, b0, b1)
-            _store_two(y, o + 2, v, kept, c0, c1)
-            _store_two(y, o + 3, v, kept, d0, d1)
-        for o in range(n_out - n_out % 4, n_out):
-            a0, a1 = zeros(), zeros()
-            for j in range(n_in):
-                i = j + (start if j < size else gap)
-                a0 = a0 + w[i, o] * load(x, i, v)
-                a1 = a1 + w[i, o] * load(x, i, v + LANES)
-            _store_two(y, o, v, kept, a0, a1)
+def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
+    """y = w^T x. Shapes: I x O, I x V, O x V."""
+    _product(w, x, None, y, _ZERO, rows, (0, len(w)), (0, 0))
 
 
 @compiled
-def _store_two(y: Matrix, o: int, v: int, kept: np.float32, first: Vector, second: Vector) -> None:
-    if kept != _ZERO:
-        first, second = first + kept * load(y, o, v), second + kept * load(y, o, v + LANES)
-    store(y, o, v, first)
-    store(y, o, v + LANES, second)
+def centred_product(w: Matrix, x: Matrix, mean: Floats, y: Matrix, rows: int) -> None:
+    """y = w^T x - mean. Shapes: I x O, I x V, O, O x V."""
+    _product(w, x, mean, y, _ZERO, rows, (0, len(w)), (0, 0))
 
 
 @compiled
@@ -99,9 +65,45 @@ def product_backward(
     Of y's two halves each from `first` to `last`, the gradient elsewhere being 0; or, from 0 to O,
     all of it.
     """
-    n_out, size = w.shape[1], last - first
-    half = n_out // 2
-    _product(w.T, grad_y, grad_x, kept, rows, first, size, half, min(2 * size, n_out))
+    half = len(grad_y) // 2
+    gates = (half + first, half + last) if last <= half else (0, 0)
+    _product(w.T, grad_y, None, grad_x, kept, rows, (first, last), gates)
+
+
+@spliced
+def _product(
+    w: Matrix,
+    x: Matrix,
+    mean: Floats | None,
+    y: Matrix,
+    kept: np.float32,
+    rows: int,
+    features: Span,
+    more: Span,
+) -> None:
+    """y = w^T x - mean + kept y, of two spans of the features of x."""
+    last = w.shape[1] - 1
+    for v in range(0, rows, BLOCK):
+        for o in range(0, last + 1, 4):
+            p, q, r = min(o + 1, last), min(o + 2, last), min(o + 3, last)
+            a, b, c, d = _start(mean, o), _start(mean, p), _start(mean, q), _start(mean, r)
+            for start, stop in (features, more):
+                for i in range(start, stop):
+                    rows_of = load_block(x, i, v)
+                    a, b = a + w[i, o] * rows_of, b + w[i, p] * rows_of
+                    c, d = c + w[i, q] * rows_of, d + w[i, r] * rows_of
+            if kept != _ZERO:
+                a, b = a + kept * load_block(y, o, v), b + kept * load_block(y, p, v)
+                c, d = c + kept * load_block(y, q, v), d + kept * load_block(y, r, v)
+            store(y, o, v, a)
+            store(y, p, v, b)
+            store(y, q, v, c)
+            store(y, r, v, d)
+
+
+@spliced
+def _start(mean: Floats | None, o: int) -> Vector:
+    return zero_block() if mean is None else zero_block() - mean[o]
 
 
 @compiled
@@ -113,50 +115,50 @@ def add_weight_gradient(
     Zeroes what lies past the last row of grad_y, as far as a vector reaches.
     """
     n_in = len(grad_w)
-    padded = -(-rows // LANES) * LANES
-    grad_y[first:last, rows:padded] = _ZERO
-    blocks = last - (last - first) % 4
-    for i in range(0, n_in - 2, 3):
-        for o in range(first, blocks, 4):
-            _add_sums_3x4(x, grad_y, grad_w, i, o, padded)
-    for i in range(n_in - n_in % 3, n_in):
-        for o in range(first, blocks, 4):
-            _add_sums_1x4(x, grad_y, grad_w, i, o, padded)
-    for i in range(n_in):
-        for o in range(blocks, last):
-            _add_sum(x, grad_y, grad_w, i, o, padded)
-
-
-@spliced
-def _add_sums_3x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
-    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
-    b0, b1, b2, b3 = zeros(), zeros(), zeros(), zeros()
-    c0, c1, c2, c3 = zeros(), zeros(), zeros(), zeros()
-    for v in range(0, rows, LANES):
-        a, b, c = load(x, i, v), load(x, i + 1, v), load(x, i + 2, v)
-        g0, g1, g2, g3 = load(g, o, v), load(g, o + 1, v), load(g, o + 2, v), load(g, o + 3, v)
-        a0, b0, c0 = a0 + a * g0, b0 + b * g0, c0 + c * g0
-        a1, b1, c1 = a1 + a * g1, b1 + b * g1, c1 + c * g1
-        a2, b2, c2 = a2 + a * g2, b2 + b * g2, c2 + c * g2
-        a3, b3, c3 = a3 + a * g3, b3 + b * g3, c3 + c * g3
-    add_four(grad_w, i, o, totals(a0, a1, a2, a3))
-    add_four(grad_w, i + 1, o, totals(b0, b1, b2, b3))
-    add_four(grad_w, i + 2, o, totals(c0, c1, c2, c3))
-
-
-@spliced
-def _add_sums_1x4(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
-    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
-    for v in range(0, rows, LANES):
-        a = load(x, i, v)
-        a0, a1 = a0 + a * load(g, o, v), a1 + a * load(g, o + 1, v)
-        a2, a3 = a2 + a * load(g, o + 2, v), a3 + a * load(g, o + 3, v)
-    add_four(grad_w, i, o, totals(a0, a1, a2, a3))
+    clear_past(grad_y, first, last, rows)
+    for i in range(0, n_in, _BLOCK_IN):
+        for o in range(first, last, _BLOCK_OUT):
+            sums = _weight_sums(x, grad_y, i, n_in - 1, o, last - 1, rows)
+            if i + _BLOCK_IN <= n_in and o + _BLOCK_OUT <= last:
+                add_block(grad_w, i, o, sums)
+            else:
+                for r in range(min(_BLOCK_IN, n_in - i)):
+                    for c in range(min(_BLOCK_OUT, last - o)):
+                        grad_w[i + r, o + c] += element(sums, _BLOCK_OUT * r + c)
 
 
 @compiled
-def _add_sum(x: Matrix, g: Matrix, grad_w: Matrix, i: int, o: int, rows: int) -> None:
-    a = zeros()
+def clear_past(x: Matrix, first: int, last: int, rows: int) -> None:
+    """Zeroes what lies past the last row of x's features first to last, as far as a vector reaches.
+
+    Sums over rows are of vectors.
+    """
+    full = rows - rows % LANES
+    if full < rows:
+        for f in range(first, last):
+            store(x, f, full, keep_first(load(x, f, full), rows - full))
+
+
+@spliced
+def _weight_sums(
+    x: Matrix, g: Matrix, i: int, last_in: int, o: int, last_out: int, rows: int
+) -> Vector:
+    """Of a block: the sums over rows of x[i + r] * g[o + c], r by r."""
+    j, k, m = min(i + 1, last_in), min(i + 2, last_in), min(i + 3, last_in)
+    p, q, r = min(o + 1, last_out), min(o + 2, last_out), min(o + 3, last_out)
+    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
+    b0, b1, b2, b3 = zeros(), zeros(), zeros(), zeros()
+    c0, c1, c2, c3 = zeros(), zeros(), zeros(), zeros()
+    d0, d1, d2, d3 = zeros(), zeros(), zeros(), zeros()
     for v in range(0, rows, LANES):
-        a = a + load(x, i, v) * load(g, o, v)
-    grad_w[i, o] += total(a)
+        g0, g1, g2, g3 = load(g, o, v), load(g, p, v), load(g, q, v), load(g, r, v)
+        a = load(x, i, v)
+        a0, a1, a2, a3 = a0 + a * g0, a1 + a * g1, a2 + a * g2, a3 + a * g3
+        if _BLOCK_IN > 1:
+            b = load(x, j, v)
+            b0, b1, b2, b3 = b0 + b * g0, b1 + b * g1, b2 + b * g2, b3 + b * g3
+        if _BLOCK_IN > 2:
+            c, d = load(x, k, v), load(x, m, v)
+            c0, c1, c2, c3 = c0 + c * g0, c1 + c * g1, c2 + c * g2, c3 + c * g3
+            d0, d1, d2, d3 = d0 + d * g0, d1 + d * g1, d2 + d * g2, d3 + d * g3
+    return totals((a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3)[:LANES])

@@ -1,11 +1,12 @@
 """What the passes over a ghost batch write, and where a seed's flat parameters have a layer's."""
 
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.kernel.compiled import compiled, inlined
+from tabnet.kernel.compiled import inlined
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import stride
 
@@ -13,7 +14,7 @@ Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 
-_ZERO, _ONE = np.float32(0), np.float32(1)
+LINE = 16  # float32 in a line of the cache
 
 
 class Tape(NamedTuple):
@@ -23,11 +24,11 @@ class Tape(NamedTuple):
     """
 
     x: Matrix  # D x V, the input after its norm
-    h: Stack  # T x L x 2O x V, the normalised products of the GLU layers
+    h: Stack  # T x L x 2O x V, the centred products of the GLU layers
     inverse: Stack  # T x L x 2O, one over their standard deviations
     gate: Stack  # T x L x O x V
     y: Stack  # T x L x O x V
-    z: Stack  # S x D x V, the normalised products of attention
+    z: Stack  # S x D x V, the centred products of attention
     z_inverse: Matrix  # S x D
     prior: Stack  # S x D x V
     mask: Stack  # S x D x V
@@ -41,7 +42,7 @@ class Tape(NamedTuple):
     grad_prior: Matrix  # D x V
     grad_x: Matrix  # D x V
     work: Matrix  # 2 x V
-    valid: Matrix  # 1 x V, 1 in each row and 0 past the last
+    mean: Floats  # max(D, O), those of a product's input
     statistics: Floats  # those of a ghost batch
     tile: Matrix  # D x V, rows to explain
 
@@ -70,13 +71,21 @@ def tape(plan: Plan, rows: int) -> Tape:
         "grad_prior": (features, v),
         "grad_x": (features, v),
         "work": (2, v),
-        "valid": (1, v),
+        "mean": (max(features, width),),
         "statistics": (plan.n_statistics,),
         "tile": (features, v),
     }
-    arrays = Tape(**{name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    arrays = Tape(**{name: aligned_zeros(shape) for name, shape in shapes.items()})
     arrays.prior[0] = 1
     return arrays
+
+
+def aligned_zeros(shape: tuple[int, ...]) -> Stack:
+    """Zeros that start where a line of the cache does: no vector of them then lies in two lines."""
+    size = prod(shape)
+    memory = np.zeros(size + LINE, np.float32)
+    start = -memory.ctypes.data // memory.itemsize % LINE
+    return memory[start : start + size].reshape(shape)
 
 
 @inlined
@@ -98,9 +107,3 @@ def glu_norm(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights and biases of a GLU layer's norm, or their gradients."""
     return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
 
-
-@compiled
-def mark_valid(valid: Matrix, rows: int) -> None:
-    """1 in each row, 0 past the last."""
-    for v in range(valid.shape[1]):
-        valid[0, v] = _ONE if v < rows else _ZERO

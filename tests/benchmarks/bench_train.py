@@ -28,7 +28,9 @@ from tests.benchmarks import table
 
 ROWS = 5000
 # The sizes that pytorch-tabnet has by default.
-PEERS = Model(n_shared=2, n_independent=2, virtual_batch_size=128)
+PEERS = Model(
+    n_steps=3, gamma=1.3, n_shared=2, n_independent=2, virtual_batch_size=128, momentum=0.02
+)
 # Beside their bare products: model, number of features.
 SHAPES = {
     "10 features": (PEERS, 10),
@@ -178,7 +180,9 @@ def peer_fit(epochs: int, *, device: str = "cpu") -> Run:
 
 def our_fit(epochs: int, *, threads: Wanted = 1, device: Device = "cpu") -> Run:
     x, y = data(10)
-    train = Train(seeds=tuple(range(10)), epochs=epochs, threads=threads, device=device)
+    train = Train(
+        seeds=tuple(range(10)), epochs=epochs, batch_size=256, threads=threads, device=device
+    )
     return lambda: fit(x, y, model=PEERS, train=train)
 
 
