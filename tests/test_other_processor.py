@@ -16,6 +16,7 @@ from tabnet import device
 from tabnet.datasets import DATASETS
 from tabnet.device import Device
 from tabnet.explain import explain
+from tabnet.kernel.vectors import LANES
 from tabnet.params import Train
 from tabnet.train import fit
 from tests.imports import ROOT
@@ -64,11 +65,14 @@ def check(here: Found, other: Found) -> None:
     assert np.abs(importance[0] - importance[1]).sum() / 2 < IMPORTANCE
 
 
-def test_a_processor_without_wide_vectors(here: Found, tmp_path: Path) -> None:
+@pytest.mark.parametrize("features", ["", "+avx,+avx2,+fma"])
+def test_a_processor_with_narrower_vectors(here: Found, tmp_path: Path, features: str) -> None:
+    if LANES == 8 and features:
+        pytest.skip("this is such a processor")
     environment = {
         "PYTHONPATH": str(ROOT),
         "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": "",
+        "NUMBA_CPU_FEATURES": features,
         "NUMBA_CACHE_DIR": str(tmp_path),
     }
     subprocess.run(

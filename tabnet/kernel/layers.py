@@ -19,7 +19,7 @@ from tabnet.kernel.products import (
     clear_past,
     product_backward,
 )
-from tabnet.kernel.vectors import LANES, Vector, element, load, store, total, totals, zeros
+from tabnet.kernel.vectors import LANES, Vector, element, load, store, totals, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -39,7 +39,7 @@ def means(x: Matrix, rows: int, mean: Floats) -> None:
         for v in range(0, rows, LANES):
             a, b = a + load(x, f, v), b + load(x, g, v)
             c, d = c + load(x, h, v), d + load(x, i, v)
-        store_means(mean, f, totals((a, b, c, d)), rows)
+        _store_means(mean, f, totals((a, b, c, d)), rows)
 
 
 @compiled
@@ -52,11 +52,11 @@ def mean_squares(x: Matrix, rows: int, mean: Floats) -> None:
         for v in range(0, rows, LANES):
             a, b = a + load(x, f, v) * load(x, f, v), b + load(x, g, v) * load(x, g, v)
             c, d = c + load(x, h, v) * load(x, h, v), d + load(x, i, v) * load(x, i, v)
-        store_means(mean, f, totals((a, b, c, d)), rows)
+        _store_means(mean, f, totals((a, b, c, d)), rows)
 
 
 @spliced
-def store_means(mean: Floats, f: int, sums: Vector, rows: int) -> None:
+def _store_means(mean: Floats, f: int, sums: Vector, rows: int) -> None:
     means = sums / np.float32(rows)
     for i in range(min(4, len(mean) - f)):
         mean[f + i] = element(means, i)
@@ -78,7 +78,6 @@ def centred(
     In training the products' mean is that of x through the weights, and of their variance the
     unbiased one is left in `statistics`.
     """
-    unbiased = np.float32(rows) / np.float32(rows - 1)
     if training:
         clear_past(x, 0, len(x), rows)
         means(x, rows, mean[: len(x)])
@@ -91,6 +90,7 @@ def centred(
     if training:
         clear_past(h, 0, len(h), rows)
         mean_squares(h, rows, inverse)
+        unbiased = np.float32(rows) / np.float32(rows - 1)
         for f in range(len(h)):
             statistics[1, f] = unbiased * inverse[f]
             inverse[f] = _ONE / np.sqrt(inverse[f] + EPS)
@@ -99,25 +99,8 @@ def centred(
             inverse[f] = _ONE / np.sqrt(statistics[1, f] + EPS)
 
 
-@compiled
-def norm_backward(
-    h: Matrix, grad: Matrix, norm: Matrix, grad_norm: Matrix, inverse: Floats, rows: int
-) -> None:
-    """From the gradient of weight * n + bias, with n = inverse * h, to those of all it came from.
-
-    h becomes the gradient of the norm's input. The gradient is 0 past the last row.
-    """
-    for f in range(len(h)):
-        products, sums = zeros(), zeros()
-        for v in range(0, rows, LANES):
-            products = products + load(grad, f, v) * load(h, f, v)
-            sums = sums + load(grad, f, v)
-        along, plain = total(products), total(sums)
-        _norm_backward(h, f, grad, f, norm, grad_norm, inverse, _ONE, along, plain, rows)
-
-
 @spliced
-def _norm_backward(
+def norm_backward(
     h: Matrix,
     f: int,
     grad: Matrix,
@@ -130,8 +113,9 @@ def _norm_backward(
     plain: np.float32,
     rows: int,
 ) -> None:
-    """Of feature f, whose gradient is scale * grad[g]; `along` and `plain` sum grad * h and grad.
+    """From the gradient of weight * n + bias, n = inverse * h, to those of weight, bias and h.
 
+    Of feature f. The gradient is scale * grad[g]; `along` and `plain` sum grad * h and grad.
     h <- weight * inverse * (grad - mean(grad) - n * mean(grad * n)).
     """
     grad_norm[0, f] += scale * inverse[f] * along
@@ -156,16 +140,19 @@ def glu(
     mean: Floats,
     residual: bool,
     rows: int,
+    first: int,
+    last: int,
     training: bool,
 ) -> None:
     """y = GLU(norm(w^T x)), or sqrt(1/2) (x + that) if residual; GLU(a, b) = a * sigmoid(b).
 
-    Shapes: x I x V, w I x 2O, h 2O x V (the centred products), gate and y O x V.
+    Shapes: x I x V, w I x 2O, h 2O x V (the centred products), gate and y O x V, of which only
+    the features from `first` to `last` are written.
     """
     centred(x, w, statistics, h, inverse, mean, rows, training)
     half = len(y)
     scale = SQRT_HALF if residual else _ONE
-    for f in range(half):
+    for f in range(first, last):
         g = half + f
         weight, bias = scale * norm[0, f] * inverse[f], scale * norm[1, f]
         gate_weight, gate_bias = norm[0, g] * inverse[g], norm[1, g]
@@ -215,12 +202,10 @@ def glu_backward(
             products_a, sums_a = products_a + grad_a * a, sums_a + grad_a
             products_b, sums_b = products_b + grad_b * load(h, g, v), sums_b + grad_b
         sums = totals((products_a, sums_a, products_b, sums_b))
-        _norm_backward(
-            h, f, work, 0, norm, grad_norm, inverse, scale, element(sums, 0), element(sums, 1), rows
-        )
-        _norm_backward(
-            h, g, work, 1, norm, grad_norm, inverse, scale, element(sums, 2), element(sums, 3), rows
-        )
+        along, plain = element(sums, 0), element(sums, 1)
+        norm_backward(h, f, work, 0, norm, grad_norm, inverse, scale, along, plain, rows)
+        along, plain = element(sums, 2), element(sums, 3)
+        norm_backward(h, g, work, 1, norm, grad_norm, inverse, scale, along, plain, rows)
     add_weight_gradient(x, h, grad_w, rows, first, last)
     add_weight_gradient(x, h, grad_w, rows, half + first, half + last)
     product_backward(w, h, grad_x, SQRT_HALF if residual else _ZERO, rows, first, last)

@@ -1,6 +1,6 @@
-"""The mask functions of `tabnet.sparsemax`, for a ghost batch at a time, D x V.
+"""The mask functions of `tabnet.sparsemax`, of the BLOCK rows from row v on, D x V.
 
-Both find tau without sorting, for a vector of rows at once: Newton's method from the left on the
+Both find tau without sorting, for all of these rows at once: Newton's method from the left on the
 decreasing convex function whose zero tau is, so that no step goes past the zero.
 """
 
@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled
 from tabnet.kernel.vectors import (
-    LANES,
     Vector,
     any_greater,
-    load,
+    load_block,
     maximum,
     select_greater,
     square_root,
     store,
-    zeros,
+    zero_block,
 )
 
 Matrix = NDArray[np.float32]
@@ -27,13 +26,12 @@ _MOST_STEPS = 100
 
 
 @compiled
-def sparsemax(z: Matrix, mask: Matrix, rows: int) -> None:
-    """mask = sparsemax(z): max(z - tau, 0) with the tau for which a row sums to 1."""
-    for v in range(0, rows, LANES):
-        largest = _largest(z, v)
-        tau = _sparsemax_tau(z, v, largest)
-        for d in range(len(z)):
-            store(mask, d, v, maximum(load(z, d, v) - largest - tau, _ZERO))
+def sparsemax(z: Matrix, v: int) -> None:
+    """z <- sparsemax(z): max(z - tau, 0) with the tau for which a row sums to 1."""
+    largest = _largest(z, v)
+    tau = _sparsemax_tau(z, v, largest)
+    for d in range(len(z)):
+        store(z, d, v, maximum(load_block(z, d, v) - largest - tau, _ZERO))
 
 
 @compiled
@@ -43,12 +41,12 @@ def _sparsemax_tau(z: Matrix, v: int, largest: Vector) -> Vector:
     Newton's step from tau is the tau of the features above it, (their sum - 1) / their number:
     after finitely many steps these features are the support, and tau exact.
     """
-    tau = zeros() - _ONE
-    count = zeros() + np.float32(len(z) + 1)
+    tau = zero_block() - _ONE
+    count = zero_block() + np.float32(len(z) + 1)
     for _ in range(len(z) + 1):
-        number, above = zeros(), zeros()
+        number, above = zero_block(), zero_block()
         for d in range(len(z)):
-            x = load(z, d, v) - largest
+            x = load_block(z, d, v) - largest
             number = number + select_greater(x, tau, _ONE, _ZERO)
             above = above + select_greater(x, tau, x, _ZERO)
         tau = (above - _ONE) / number
@@ -59,24 +57,23 @@ def _sparsemax_tau(z: Matrix, v: int, largest: Vector) -> Vector:
 
 
 @compiled
-def entmax15(z: Matrix, mask: Matrix, rows: int) -> None:
-    """mask = entmax15(z): max(z/2 - tau, 0)^2 with the tau for which a row sums to 1."""
-    for v in range(0, rows, LANES):
-        largest = _largest(z, v)
-        tau = _entmax15_tau(z, v, largest)
-        for d in range(len(z)):
-            root = maximum(_HALF * (load(z, d, v) - largest) - tau, _ZERO)
-            store(mask, d, v, root * root)
+def entmax15(z: Matrix, v: int) -> None:
+    """z <- entmax15(z): max(z/2 - tau, 0)^2 with the tau for which a row sums to 1."""
+    largest = _largest(z, v)
+    tau = _entmax15_tau(z, v, largest)
+    for d in range(len(z)):
+        root = maximum(_HALF * (load_block(z, d, v) - largest) - tau, _ZERO)
+        store(z, d, v, root * root)
 
 
 @compiled
 def _entmax15_tau(z: Matrix, v: int, largest: Vector) -> Vector:
     """Of (z - largest) / 2: Newton's step adds (sum of p - 1) / (2 sum of sqrt(p)) to tau."""
-    tau = zeros() - _ONE
+    tau = zero_block() - _ONE
     for _ in range(_MOST_STEPS):
-        roots, squares = zeros(), zeros()
+        roots, squares = zero_block(), zero_block()
         for d in range(len(z)):
-            root = maximum(_HALF * (load(z, d, v) - largest) - tau, _ZERO)
+            root = maximum(_HALF * (load_block(z, d, v) - largest) - tau, _ZERO)
             roots = roots + root
             squares = squares + root * root
         further = tau + (squares - _ONE) / (roots + roots)
@@ -88,28 +85,27 @@ def _entmax15_tau(z: Matrix, v: int, largest: Vector) -> Vector:
 
 @compiled
 def _largest(z: Matrix, v: int) -> Vector:
-    largest = load(z, 0, v)
+    largest = load_block(z, 0, v)
     for d in range(1, len(z)):
-        largest = maximum(largest, load(z, d, v))
+        largest = maximum(largest, load_block(z, d, v))
     return largest
 
 
 @compiled
-def mask_backward(mask: Matrix, grad: Matrix, entmax: bool, rows: int) -> None:
+def mask_backward(mask: Matrix, grad: Matrix, entmax: bool, v: int) -> None:
     """grad <- J grad, J = diag(s) - s s^T / sum(s), the Jacobian of either mask function.
 
     s is sqrt(mask) for entmax15 and its support's indicator for sparsemax.
     """
-    for v in range(0, rows, LANES):
-        along, norm = zeros(), zeros()
-        for d in range(len(mask)):
-            s = _slope(load(mask, d, v), entmax)
-            along = along + s * load(grad, d, v)
-            norm = norm + s
-        mean = along / norm
-        for d in range(len(mask)):
-            s = _slope(load(mask, d, v), entmax)
-            store(grad, d, v, s * (load(grad, d, v) - mean))
+    along, norm = zero_block(), zero_block()
+    for d in range(len(mask)):
+        s = _slope(load_block(mask, d, v), entmax)
+        along = along + s * load_block(grad, d, v)
+        norm = norm + s
+    mean = along / norm
+    for d in range(len(mask)):
+        s = _slope(load_block(mask, d, v), entmax)
+        store(grad, d, v, s * (load_block(grad, d, v) - mean))
 
 
 @compiled

@@ -11,13 +11,16 @@ from tabnet.kernel import layers, masks
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.products import add_weight_gradient, clear_past, product, product_backward
+from tabnet.kernel.products import add_weight_gradient, product, product_backward
 from tabnet.kernel.tape import Tape, glu_norm, glu_weights, matrix
 from tabnet.kernel.vectors import (
+    BLOCK,
     LANES,
     keep_first,
     load,
+    load_block,
     maximum,
+    reciprocal,
     select_greater,
     store,
     total,
@@ -28,7 +31,7 @@ Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 MASK_EPS = np.float32(1e-15)
-_ZERO = np.float32(0)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @compiled
@@ -43,6 +46,7 @@ def feature_transformer(
 ) -> None:
     """x <- GLU(x) in the first layer, x <- sqrt(1/2) (x + GLU(x)) in the others."""
     for layer in range(plan.glu.shape[1]):
+        first, last = used(plan, t, layer)
         layers.glu(
             tape.y[t, layer - 1] if layer else x,
             glu_weights(parameters, plan, t, layer),
@@ -55,8 +59,19 @@ def feature_transformer(
             tape.mean,
             layer > 0,
             rows,
+            first,
+            last,
             plan.training,
         )
+
+
+@inlined
+def used(plan: Plan, t: int, layer: int) -> tuple[int, int]:
+    """Which of a layer's outputs are: not d before the first step, nor a of the last one."""
+    final = layer == plan.glu.shape[1] - 1
+    first = plan.n_d if final and t == 0 else 0
+    last = plan.n_d if final and t == len(plan.attention) else plan.n_d + plan.n_a
+    return first, last
 
 
 @compiled
@@ -64,12 +79,8 @@ def feature_transformer_backward(
     x: Matrix, parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, t: int, rows: int
 ) -> None:
     """From tape.grad_y, the gradient of the last layer, to tape.grad_masked, that of x."""
-    width = plan.n_d + plan.n_a
     for layer in range(plan.glu.shape[1] - 1, -1, -1):
-        # Nothing follows from d of the transformer before the first step, and from a of the last.
-        final = layer == plan.glu.shape[1] - 1
-        first = plan.n_d if final and t == 0 else 0
-        last = plan.n_d if final and t == len(plan.attention) else width
+        first, last = used(plan, t, layer)
         layers.glu_backward(
             tape.y[t, layer - 1] if layer else x,
             glu_weights(parameters, plan, t, layer),
@@ -99,53 +110,54 @@ def attention(
     rows: int,
 ) -> None:
     """M[s] = mask_function(P[s] * norm(W^T a[s])), P[s + 1] = P[s] * (gamma - M[s]); M[s] * x."""
-    z, prior, mask, logits = tape.z[s], tape.prior[s], tape.mask[s], tape.grad_mask
+    z, prior, mask = tape.z[s], tape.prior[s], tape.mask[s]
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     a, inverse = tape.y[s, -1, plan.n_d :], tape.z_inverse[s]
     layers.centred(a, w, at, z, inverse, tape.mean, rows, plan.training)
-    for d in range(plan.n_features):
-        weight, bias = norm[0, d] * inverse[d], norm[1, d]
-        for v in range(0, rows, LANES):
-            store(logits, d, v, (weight * load(z, d, v) + bias) * load(prior, d, v))
-    if plan.entmax:
-        masks.entmax15(logits, mask, rows)
-    else:
-        masks.sparsemax(logits, mask, rows)
     last = s + 1 == len(tape.prior)
     relaxed, masked = tape.prior[s if last else s + 1], tape.masked[s]
-    for d in range(plan.n_features):
-        for v in range(0, rows, LANES):
-            m = load(mask, d, v)
-            store(masked, d, v, m * load(tape.x, d, v))
+    for v in range(0, rows, BLOCK):
+        for d in range(plan.n_features):
+            weight, bias = norm[0, d] * inverse[d], norm[1, d]
+            store(mask, d, v, (weight * load_block(z, d, v) + bias) * load_block(prior, d, v))
+        if plan.entmax:
+            masks.entmax15(mask, v)
+        else:
+            masks.sparsemax(mask, v)
+        for d in range(plan.n_features):
+            m = load_block(mask, d, v)
+            store(masked, d, v, m * load_block(tape.x, d, v))
             if not last:
-                store(relaxed, d, v, load(prior, d, v) * (plan.gamma - m))
+                store(relaxed, d, v, load_block(prior, d, v) * (plan.gamma - m))
 
 
 @compiled
 def attention_backward(
     parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, s: int, rows: int
 ) -> None:
-    """From the gradients of M[s] and P[s + 1] to those of P[s] and, in tape.grad_y, of a[s]."""
-    z, prior, mask, inverse = tape.z[s], tape.prior[s], tape.mask[s], tape.z_inverse[s]
+    """From the gradients of M[s] and, through P[s + 1], of P[s] to that of P[s] and of a[s].
+
+    The latter goes to tape.grad_y.
+    """
+    z, prior, inverse = tape.z[s], tape.prior[s], tape.z_inverse[s]
     grad, grad_prior = tape.grad_mask, tape.grad_prior
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     grad_norm = matrix(gradient, plan.attention_norm[s], 2, plan.n_features)
-    for d in range(plan.n_features):
-        for v in range(0, rows, LANES):
-            later = load(grad_prior, d, v)
-            store(grad, d, v, load(grad, d, v) - later * load(prior, d, v))
-            store(grad_prior, d, v, later * (plan.gamma - load(mask, d, v)))
-    masks.mask_backward(mask, grad, plan.entmax, rows)
+    for v in range(0, rows, BLOCK):
+        masks.mask_backward(tape.mask[s], grad, plan.entmax, v)
     for d in range(plan.n_features):
         weight, bias = norm[0, d] * inverse[d], norm[1, d]
+        products, sums = zeros(), zeros()
         for v in range(0, rows, LANES):
-            g, p = load(grad, d, v), load(grad_prior, d, v)
-            store(grad_prior, d, v, p + g * (weight * load(z, d, v) + bias))
-            store(grad, d, v, g * load(prior, d, v))
-    clear_past(grad, 0, plan.n_features, rows)
-    layers.norm_backward(z, grad, norm, grad_norm, inverse, rows)
+            g, h = load(grad, d, v), load(z, d, v)
+            store(grad_prior, d, v, load(grad_prior, d, v) + g * (weight * h + bias))
+            g = keep_first(g * load(prior, d, v), rows - v)
+            store(grad, d, v, g)
+            products, sums = products + g * h, sums + g
+        along, plain = total(products), total(sums)
+        layers.norm_backward(z, d, grad, d, norm, grad_norm, inverse, _ONE, along, plain, rows)
     a, grad_a = tape.y[s, -1, plan.n_d :], tape.grad_y[plan.n_d :]
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     grad_w = matrix(gradient, plan.attention[s], plan.n_a, plan.n_features)
@@ -230,8 +242,7 @@ def backward(
             transformed = tape.x
         feature_transformer_backward(transformed, parameters, gradient, plan, tape, t, rows)
         if t:
-            _masked_backward(tape.mask[t - 1], tape, rows)
-            entropy += add_entropy(tape.mask[t - 1], tape.grad_mask, entropy_scale, rows)
+            entropy += mask_gradient(plan, tape, t - 1, entropy_scale, rows)
             attention_backward(parameters, gradient, plan, tape, t - 1, rows)
     grad_norm = matrix(gradient, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
@@ -246,16 +257,6 @@ def backward(
 
 
 @compiled
-def _masked_backward(mask: Matrix, tape: Tape, rows: int) -> None:
-    x, grad, grad_x, grad_mask = tape.x, tape.grad_masked, tape.grad_x, tape.grad_mask
-    for d in range(len(mask)):
-        for v in range(0, rows, LANES):
-            g = load(grad, d, v)
-            store(grad_x, d, v, load(grad_x, d, v) + g * load(mask, d, v))
-            store(grad_mask, d, v, g * load(x, d, v))
-
-
-@compiled
 def _decision_backward(y: Matrix, grad_decision: Matrix, grad_y: Matrix, rows: int) -> None:
     for f in range(len(grad_decision)):
         for v in range(0, rows, LANES):
@@ -264,15 +265,23 @@ def _decision_backward(y: Matrix, grad_decision: Matrix, grad_y: Matrix, rows: i
 
 
 @compiled
-def add_entropy(mask: Matrix, grad: Matrix, scale: np.float32, rows: int) -> np.float32:
-    """Add scale times the entropy's gradient to `grad`; return the sum of -M log(M + eps)."""
+def mask_gradient(plan: Plan, tape: Tape, s: int, scale: np.float32, rows: int) -> np.float32:
+    """From the gradients of M[s] * x and P[s + 1] to that of M[s]; add theirs to those of x, P[s].
+
+    With scale times the gradient of the entropy, the sum of -M log(M + eps), which is returned.
+    """
+    mask, prior, x = tape.mask[s], tape.prior[s], tape.x
+    grad_masked, grad_prior, grad_x = tape.grad_masked, tape.grad_prior, tape.grad_x
     sums = zeros()
-    for d in range(len(mask)):
+    for d in range(plan.n_features):
         for v in range(0, rows, LANES):
-            m = load(mask, d, v)
+            m, g, later = load(mask, d, v), load(grad_masked, d, v), load(grad_prior, d, v)
             logarithm = log(m + MASK_EPS)
             sums = sums + keep_first(m * logarithm, rows - v)
-            slope = logarithm + m / (m + MASK_EPS)
-            store(grad, d, v, load(grad, d, v) - scale * slope)
+            slope = logarithm + m * reciprocal(m + MASK_EPS)
+            grad = g * load(x, d, v) - later * load(prior, d, v) - scale * slope
+            store(tape.grad_mask, d, v, grad)
+            store(grad_prior, d, v, later * (plan.gamma - m))
+            store(grad_x, d, v, load(grad_x, d, v) + g * m)
     entropy: np.float32 = _ZERO - total(sums)
     return entropy

@@ -106,4 +106,3 @@ def glu_weights(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
 def glu_norm(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
     """The weights and biases of a GLU layer's norm, or their gradients."""
     return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
-

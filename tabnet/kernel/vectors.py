@@ -15,12 +15,15 @@ from typing import Any
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
-_HOST = llvm.get_host_cpu_features()
-LANES = 16 if _HOST.get("avx512f") else 8 if _HOST.get("avx") else 4
+# Of the processor that Numba compiles for.
+_FEATURES = config.CPU_FEATURES
+if _FEATURES is None:
+    _FEATURES = llvm.get_host_cpu_features().flatten()
+LANES = 16 if "+avx512f" in _FEATURES else 8 if "+avx" in _FEATURES else 4
 # With AVX-512 there are twice as many registers.
 BLOCK = LANES * (4 if LANES == 16 else 2)
 
