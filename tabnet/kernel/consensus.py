@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, entry_point
+from tabnet.kernel.tape import aligned_zeros
 from tabnet.kernel.threads import Threads, shares
 from tabnet.kernel.vectors import LANES, load, maximum, minimum, store, zeros
 
@@ -40,7 +41,7 @@ def consensus(aggregate: Floats, threads: Threads) -> tuple[Floats, Floats]:
 
 def _keys(n_seeds: int) -> Matrix:
     """Room for a tile of one feature: a row for each seed, then one for the sum of the medians."""
-    return np.zeros((n_seeds + 1, TILE_ROWS + LANES), np.float32)
+    return aligned_zeros((n_seeds + 1, TILE_ROWS + LANES))
 
 
 @lru_cache

@@ -19,7 +19,17 @@ from tabnet.kernel.products import (
     clear_past,
     product_backward,
 )
-from tabnet.kernel.vectors import LANES, Vector, element, load, store, totals, zeros
+from tabnet.kernel.vectors import (
+    BLOCK,
+    LANES,
+    Vector,
+    element,
+    load,
+    load_block,
+    store,
+    totals,
+    zeros,
+)
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -81,11 +91,7 @@ def centred(
     if training:
         clear_past(x, 0, len(x), rows)
         means(x, rows, mean[: len(x)])
-        for o in range(len(h)):
-            statistics[0, o] = _ZERO
-        for i in range(len(w)):
-            for o in range(len(h)):
-                statistics[0, o] += w[i, o] * mean[i]
+        _mean_products(w, mean, statistics)
     centred_product(w, x, statistics[0], h, rows)
     if training:
         clear_past(h, 0, len(h), rows)
@@ -97,6 +103,21 @@ def centred(
     else:
         for f in range(len(h)):
             inverse[f] = _ONE / np.sqrt(statistics[1, f] + EPS)
+
+
+@spliced
+def _mean_products(w: Matrix, mean: Floats, statistics: Matrix) -> None:
+    full = w.shape[1] - w.shape[1] % LANES
+    for o in range(0, full, LANES):
+        sums = zeros()
+        for i in range(len(w)):
+            sums = sums + mean[i] * load(w, i, o)
+        store(statistics, 0, o, sums)
+    for o in range(full, w.shape[1]):
+        plain = _ZERO
+        for i in range(len(w)):
+            plain += mean[i] * w[i, o]
+        statistics[0, o] = plain
 
 
 @spliced
@@ -156,11 +177,11 @@ def glu(
         g = half + f
         weight, bias = scale * norm[0, f] * inverse[f], scale * norm[1, f]
         gate_weight, gate_bias = norm[0, g] * inverse[g], norm[1, g]
-        for v in range(0, rows, LANES):
-            s = sigmoid(gate_weight * load(h, g, v) + gate_bias)
-            out = (weight * load(h, f, v) + bias) * s
+        for v in range(0, rows, BLOCK):
+            s = sigmoid(gate_weight * load_block(h, g, v) + gate_bias)
+            out = (weight * load_block(h, f, v) + bias) * s
             store(gate, f, v, s)
-            store(y, f, v, out + scale * load(x, f, v) if residual else out)
+            store(y, f, v, out + scale * load_block(x, f, v) if residual else out)
 
 
 @compiled

@@ -24,6 +24,7 @@ from tabnet.kernel.vectors import (
     select_greater,
     store,
     total,
+    zero_block,
     zeros,
 )
 
@@ -272,16 +273,20 @@ def mask_gradient(plan: Plan, tape: Tape, s: int, scale: np.float32, rows: int) 
     """
     mask, prior, x = tape.mask[s], tape.prior[s], tape.x
     grad_masked, grad_prior, grad_x = tape.grad_masked, tape.grad_prior, tape.grad_x
-    sums = zeros()
+    sums = zero_block()
     for d in range(plan.n_features):
-        for v in range(0, rows, LANES):
-            m, g, later = load(mask, d, v), load(grad_masked, d, v), load(grad_prior, d, v)
+        for v in range(0, rows, BLOCK):
+            m, g, later = (
+                load_block(mask, d, v),
+                load_block(grad_masked, d, v),
+                load_block(grad_prior, d, v),
+            )
             logarithm = log(m + MASK_EPS)
             sums = sums + keep_first(m * logarithm, rows - v)
             slope = logarithm + m * reciprocal(m + MASK_EPS)
-            grad = g * load(x, d, v) - later * load(prior, d, v) - scale * slope
+            grad = g * load_block(x, d, v) - later * load_block(prior, d, v) - scale * slope
             store(tape.grad_mask, d, v, grad)
             store(grad_prior, d, v, later * (plan.gamma - m))
-            store(grad_x, d, v, load(grad_x, d, v) + g * m)
+            store(grad_x, d, v, load_block(grad_x, d, v) + g * m)
     entropy: np.float32 = _ZERO - total(sums)
     return entropy

@@ -20,7 +20,7 @@ from numba.core.typing.templates import AbstractTemplate, infer_global, signatur
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 # Of the processor that Numba compiles for.
-_FEATURES = config.CPU_FEATURES
+_FEATURES = config.CPU_FEATURES  # type: ignore[attr-defined]
 if _FEATURES is None:
     _FEATURES = llvm.get_host_cpu_features().flatten()
 LANES = 16 if "+avx512f" in _FEATURES else 8 if "+avx" in _FEATURES else 4
