@@ -107,6 +107,7 @@ def centred(
 
 @spliced
 def _mean_products(w: Matrix, mean: Floats, statistics: Matrix) -> None:
+    """The products' means: w^T mean."""
     full = w.shape[1] - w.shape[1] % LANES
     for o in range(0, full, LANES):
         sums = zeros()

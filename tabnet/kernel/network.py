@@ -138,10 +138,7 @@ def attention(
 def attention_backward(
     parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, s: int, rows: int
 ) -> None:
-    """From the gradients of M[s] and, through P[s + 1], of P[s] to that of P[s] and of a[s].
-
-    The latter goes to tape.grad_y.
-    """
+    """From M[s]'s gradient to those of a[s], in tape.grad_y, and of P[s], to which it adds."""
     z, prior, inverse = tape.z[s], tape.prior[s], tape.z_inverse[s]
     grad, grad_prior = tape.grad_mask, tape.grad_prior
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
@@ -267,20 +264,17 @@ def _decision_backward(y: Matrix, grad_decision: Matrix, grad_y: Matrix, rows: i
 
 @compiled
 def mask_gradient(plan: Plan, tape: Tape, s: int, scale: np.float32, rows: int) -> np.float32:
-    """From the gradients of M[s] * x and P[s + 1] to that of M[s]; add theirs to those of x, P[s].
+    """Write M[s]'s gradient, from those of M[s] * x and P[s + 1]; pass these on to x and P[s].
 
-    With scale times the gradient of the entropy, the sum of -M log(M + eps), which is returned.
+    The loss has `scale` times the entropy, the sum of -M log(M + eps), which is returned.
     """
     mask, prior, x = tape.mask[s], tape.prior[s], tape.x
     grad_masked, grad_prior, grad_x = tape.grad_masked, tape.grad_prior, tape.grad_x
     sums = zero_block()
     for d in range(plan.n_features):
         for v in range(0, rows, BLOCK):
-            m, g, later = (
-                load_block(mask, d, v),
-                load_block(grad_masked, d, v),
-                load_block(grad_prior, d, v),
-            )
+            m, g = load_block(mask, d, v), load_block(grad_masked, d, v)
+            later = load_block(grad_prior, d, v)
             logarithm = log(m + MASK_EPS)
             sums = sums + keep_first(m * logarithm, rows - v)
             slope = logarithm + m * reciprocal(m + MASK_EPS)

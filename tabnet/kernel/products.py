@@ -4,9 +4,9 @@ Activations lie feature by feature, F x V: a feature's rows are side by side, so
 vectorises over rows whatever the widths. The memory between two features is `stride(V)` rows: what
 lies past row V is finite and never reaches a result, so that nothing needs a remainder loop.
 
-A product keeps a block of results in registers while it runs through the sum: 4 features of 2
-vectors of rows, or as many sums of a weights' gradient as a register has elements. A block that
-reaches past the last feature repeats that one.
+A product keeps some results in registers while it runs through the sum: 4 features of a block of
+rows or, of a weight matrix's gradient, as many as a register has elements. Past the last feature
+it computes that one again.
 """
 
 import numpy as np
@@ -89,9 +89,9 @@ def _product(
             a, b, c, d = _start(mean, o), _start(mean, p), _start(mean, q), _start(mean, r)
             for start, stop in (features, more):
                 for i in range(start, stop):
-                    rows_of = load_block(x, i, v)
-                    a, b = a + w[i, o] * rows_of, b + w[i, p] * rows_of
-                    c, d = c + w[i, q] * rows_of, d + w[i, r] * rows_of
+                    block = load_block(x, i, v)
+                    a, b = a + w[i, o] * block, b + w[i, p] * block
+                    c, d = c + w[i, q] * block, d + w[i, r] * block
             if kept != _ZERO:
                 a, b = a + kept * load_block(y, o, v), b + kept * load_block(y, p, v)
                 c, d = c + kept * load_block(y, q, v), d + kept * load_block(y, r, v)
@@ -143,7 +143,7 @@ def clear_past(x: Matrix, first: int, last: int, rows: int) -> None:
 def _weight_sums(
     x: Matrix, g: Matrix, i: int, last_in: int, o: int, last_out: int, rows: int
 ) -> Vector:
-    """Of a block: the sums over rows of x[i + r] * g[o + c], r by r."""
+    """The sums over rows of x[i + r] * g[o + c], for r < _BLOCK_IN and, first, c < _BLOCK_OUT."""
     j, k, m = min(i + 1, last_in), min(i + 2, last_in), min(i + 3, last_in)
     p, q, r = min(o + 1, last_out), min(o + 2, last_out), min(o + 3, last_out)
     a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()

@@ -23,13 +23,13 @@ import torch
 from stages import explain as stage
 from tabnet import tables, weights
 from tabnet.explain import Explainer
-from tabnet.params import Model, Params, Train
+from tabnet.params import Params, Train
 from tabnet.weights import Fitted
 from tests.benchmarks import table
+from tests.benchmarks.bench_train import PEERS
 
 N_FEATURES = 10
 PEER_ROWS = 40_000
-PEERS = Model(n_shared=2, n_independent=2)  # the sizes that pytorch-tabnet has by default
 FEATURES = tuple(f"V{i:02d}" for i in range(1, N_FEATURES + 1))
 
 
