@@ -11,7 +11,16 @@ from tabnet.kernel.functions import exp, log
 from tabnet.kernel.network import backward, forward
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.tape import Tape, matrix
-from tabnet.kernel.vectors import LANES, load, maximum, store, zeros
+from tabnet.kernel.vectors import (
+    LANES,
+    keep_first,
+    load,
+    maximum,
+    reciprocal,
+    store,
+    total,
+    zeros,
+)
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -150,19 +159,25 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
     at = matrix(running, plan.input_statistics, 2, plan.n_features)
     n = np.float32(len(batch.rows))
     for d in range(plan.n_features):
-        total = _ZERO
+        rows = zeros()
         for g in range(len(batch.ghosts)):
-            for v in range(batch.ghosts[g, 1]):
-                total += sums.x[g, d, v]
-        mean = total / n
-        squares = _ZERO
+            x, size = sums.x[g], batch.ghosts[g, 1]
+            for v in range(0, size, LANES):
+                rows = rows + keep_first(load(x, d, v), size - v)
+        mean = total(rows) / n
+        rows = zeros()
         for g in range(len(batch.ghosts)):
-            for v in range(batch.ghosts[g, 1]):
-                squares += (sums.x[g, d, v] - mean) * (sums.x[g, d, v] - mean)
+            x, size = sums.x[g], batch.ghosts[g, 1]
+            for v in range(0, size, LANES):
+                centred = load(x, d, v) - mean
+                store(x, d, v, centred)
+                rows = rows + keep_first(centred * centred, size - v)
+        squares = total(rows)
         scale = _ONE / np.sqrt(squares / n + layers.EPS)
         for g in range(len(batch.ghosts)):
-            for v in range(batch.ghosts[g, 1]):
-                sums.x[g, d, v] = (sums.x[g, d, v] - mean) * scale
+            x, size = sums.x[g], batch.ghosts[g, 1]
+            for v in range(0, size, LANES):
+                store(x, d, v, scale * load(x, d, v))
         at[0, d] += batch.input_momentum * (mean - at[0, d])
         at[1, d] += batch.input_momentum * (squares / (n - _ONE) - at[1, d])
 
@@ -210,8 +225,9 @@ def cross_entropy(
             e = exp(load(logits, c, v) - largest)
             store(logits, c, v, e)
             sums = sums + e
+        scale = reciprocal(n * sums)
         for c in range(len(logits)):
-            store(logits, c, v, load(logits, c, v) / (n * sums))
+            store(logits, c, v, scale * load(logits, c, v))
         store(work, loss, v, log(sums) - (load(work, chosen, v) - largest))
     losses = 0.0
     for v in range(len(rows)):

@@ -136,15 +136,34 @@ def attention(
 
 @compiled
 def attention_backward(
-    parameters: Floats, gradient: Floats, plan: Plan, tape: Tape, s: int, rows: int
-) -> None:
-    """From M[s]'s gradient to those of a[s], in tape.grad_y, and of P[s], to which it adds."""
-    z, prior, inverse = tape.z[s], tape.prior[s], tape.z_inverse[s]
-    grad, grad_prior = tape.grad_mask, tape.grad_prior
+    parameters: Floats,
+    gradient: Floats,
+    plan: Plan,
+    tape: Tape,
+    s: int,
+    entropy_scale: np.float32,
+    rows: int,
+) -> np.float32:
+    """From the gradients of M[s] * x and P[s + 1] to those of x, P[s] and, in tape.grad_y, a[s].
+
+    The loss has `entropy_scale` times the entropy, the sum of -M log(M + eps), which is returned.
+    """
+    x, z, inverse, mask, prior = tape.x, tape.z[s], tape.z_inverse[s], tape.mask[s], tape.prior[s]
+    grad, grad_x, grad_prior = tape.grad_mask, tape.grad_x, tape.grad_prior
+    entropy = zero_block()
+    for v in range(0, rows, BLOCK):
+        for d in range(plan.n_features):
+            m, g = load_block(mask, d, v), load_block(tape.grad_masked, d, v)
+            p, grad_p = load_block(prior, d, v), load_block(grad_prior, d, v)
+            logarithm = log(m + MASK_EPS)
+            slope = logarithm + m * reciprocal(m + MASK_EPS)
+            entropy = entropy - keep_first(m * logarithm, rows - v)
+            store(grad, d, v, g * load_block(x, d, v) - grad_p * p - entropy_scale * slope)
+            store(grad_prior, d, v, grad_p * (plan.gamma - m))
+            store(grad_x, d, v, load_block(grad_x, d, v) + g * m)
+        masks.mask_backward(mask, grad, plan.entmax, v)
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     grad_norm = matrix(gradient, plan.attention_norm[s], 2, plan.n_features)
-    for v in range(0, rows, BLOCK):
-        masks.mask_backward(tape.mask[s], grad, plan.entmax, v)
     for d in range(plan.n_features):
         weight, bias = norm[0, d] * inverse[d], norm[1, d]
         products, sums = zeros(), zeros()
@@ -161,6 +180,8 @@ def attention_backward(
     grad_w = matrix(gradient, plan.attention[s], plan.n_a, plan.n_features)
     add_weight_gradient(a, z, grad_w, rows, 0, plan.n_features)
     product_backward(w, z, grad_a, _ZERO, rows, 0, plan.n_features)
+    entropy_sum: np.float32 = total(entropy)
+    return entropy_sum
 
 
 @inlined
@@ -240,8 +261,9 @@ def backward(
             transformed = tape.x
         feature_transformer_backward(transformed, parameters, gradient, plan, tape, t, rows)
         if t:
-            entropy += mask_gradient(plan, tape, t - 1, entropy_scale, rows)
-            attention_backward(parameters, gradient, plan, tape, t - 1, rows)
+            entropy += attention_backward(
+                parameters, gradient, plan, tape, t - 1, entropy_scale, rows
+            )
     grad_norm = matrix(gradient, plan.input_norm, 2, plan.n_features)
     for d in range(plan.n_features):
         products, sums = zeros(), zeros()
@@ -260,27 +282,3 @@ def _decision_backward(y: Matrix, grad_decision: Matrix, grad_y: Matrix, rows: i
         for v in range(0, rows, LANES):
             grad = select_greater(load(y, f, v), _ZERO, load(grad_decision, f, v), _ZERO)
             store(grad_y, f, v, grad)
-
-
-@compiled
-def mask_gradient(plan: Plan, tape: Tape, s: int, scale: np.float32, rows: int) -> np.float32:
-    """Write M[s]'s gradient, from those of M[s] * x and P[s + 1]; pass these on to x and P[s].
-
-    The loss has `scale` times the entropy, the sum of -M log(M + eps), which is returned.
-    """
-    mask, prior, x = tape.mask[s], tape.prior[s], tape.x
-    grad_masked, grad_prior, grad_x = tape.grad_masked, tape.grad_prior, tape.grad_x
-    sums = zero_block()
-    for d in range(plan.n_features):
-        for v in range(0, rows, BLOCK):
-            m, g = load_block(mask, d, v), load_block(grad_masked, d, v)
-            later = load_block(grad_prior, d, v)
-            logarithm = log(m + MASK_EPS)
-            sums = sums + keep_first(m * logarithm, rows - v)
-            slope = logarithm + m * reciprocal(m + MASK_EPS)
-            grad = g * load_block(x, d, v) - later * load_block(prior, d, v) - scale * slope
-            store(tape.grad_mask, d, v, grad)
-            store(grad_prior, d, v, later * (plan.gamma - m))
-            store(grad_x, d, v, load_block(grad_x, d, v) + g * m)
-    entropy: np.float32 = _ZERO - total(sums)
-    return entropy
