@@ -25,8 +25,9 @@ from tabnet.kernel.explainer import KernelExplainer
 from tabnet.kernel.explanation import explain_rows
 from tabnet.kernel.iteration import iterate
 from tabnet.kernel.plan import pack, size
+from tabnet.kernel.tape import aligned_zeros
 from tabnet.kernel.threads import Threads, shares
-from tabnet.kernel.vectors import LANES, Vector, load, store
+from tabnet.kernel.vectors import LANES, Vector, element, keep_first, load, store, totals
 from tabnet.params import Model, Train
 from tabnet.schedule import batch_slices, streams
 from tabnet.weights import initial
@@ -203,9 +204,10 @@ def test_an_interrupted_run_ends_with_the_same_bits() -> None:
 
 
 def test_what_lies_past_the_last_row_does_not_matter() -> None:
+    """Not even where a seed that diverged has left what is no number."""
     clean, dirty = CASE.kernel(), CASE.kernel()
     for array in (*dirty.tapes[0], dirty.sums[0].x):
-        array[...] = np.random.default_rng(0).standard_normal(array.shape)
+        array[...] = np.nan
     dirty.tapes[0].prior[0] = 1  # the only part of a tape that is read before it is written
     for engine in (clean, dirty):
         engine.iterate(CASE.order(), [slice(0, 69), slice(69, 100)], [0.02, 0.02])
@@ -235,6 +237,32 @@ def test_the_layout_is_that_of_the_network(case: Case) -> None:
     assert statistics == {name: tuple(b.shape[1:]) for name, b in net.named_buffers()}
     flat = by_seed(p.data for p in net.parameters())
     np.testing.assert_array_equal(pack(case.weights(), parameters), flat.numpy())
+
+
+@pytest.mark.parametrize("shape", [(1,), (3, 5), (2, 10, 144)])
+def test_no_vector_of_an_array_lies_in_two_lines_of_the_cache(shape: tuple[int, ...]) -> None:
+    arrays = [aligned_zeros(shape) for _ in range(20)]
+    assert all(array.ctypes.data % 64 == 0 and not array.any() for array in arrays)
+    assert all(array.shape == shape and array.flags.c_contiguous for array in arrays)
+    assert {array.ctypes.data % 64 for array in CASE.kernel().tapes[0]} == {0}
+
+
+def test_sums_of_vectors_and_of_what_is_kept_of_them() -> None:
+    def sums_and_first(
+        x: NDArray[np.float32], kept: int, sums: NDArray[np.float32], first: NDArray[np.float32]
+    ) -> None:
+        four = totals((load(x, 0, 0), load(x, 1, 0), load(x, 2, 0), load(x, 3, 0)))
+        for i in range(4):
+            sums[i] = element(four, i)
+        store(first, 0, 0, keep_first(load(x, 0, 0), kept))
+
+    compute: Any = numba.njit(sums_and_first)
+    x = np.random.default_rng(0).integers(-99, 99, (4, LANES)).astype(np.float32)
+    for kept in range(LANES + 2):
+        sums, first = np.empty(4, np.float32), np.empty((1, LANES), np.float32)
+        compute(x, kept, sums, first)
+        np.testing.assert_array_equal(sums, x.sum(1))
+        np.testing.assert_array_equal(first[0], np.where(np.arange(LANES) < kept, x[0], 0))
 
 
 def ulps(

@@ -11,7 +11,7 @@ from tabnet.kernel import layers, masks
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.products import add_weight_gradient, product, product_backward
+from tabnet.kernel.products import add_weight_gradient, clear_past, product, product_backward
 from tabnet.kernel.tape import Tape, glu_norm, glu_weights, matrix
 from tabnet.kernel.vectors import (
     BLOCK,
@@ -246,6 +246,7 @@ def backward(
     """
     w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
     grad_w = matrix(gradient, plan.output, plan.n_d, plan.n_classes)
+    clear_past(tape.decision, 0, plan.n_d, rows)
     add_weight_gradient(tape.decision, tape.logits, grad_w, rows, 0, plan.n_classes)
     product_backward(w, tape.logits, tape.grad_decision, _ZERO, rows, 0, plan.n_classes)
     _fill(tape.grad_x, _ZERO, rows)
@@ -269,7 +270,7 @@ def backward(
         products, sums = zeros(), zeros()
         for v in range(0, rows, LANES):
             grad = keep_first(load(tape.grad_x, d, v) + load(tape.grad_masked, d, v), rows - v)
-            products = products + grad * load(x, d, v)
+            products = products + grad * keep_first(load(x, d, v), rows - v)
             sums = sums + grad
         grad_norm[0, d] += total(products)
         grad_norm[1, d] += total(sums)

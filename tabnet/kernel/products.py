@@ -2,7 +2,7 @@
 
 Activations lie feature by feature, F x V: a feature's rows are side by side, so that everything
 vectorises over rows whatever the widths. The memory between two features is `stride(V)` rows: what
-lies past row V is finite and never reaches a result, so that nothing needs a remainder loop.
+lies past row V never reaches a result, so that nothing needs a remainder loop.
 
 A product keeps some results in registers while it runs through the sum: 4 features of a block of
 rows or, of a weight matrix's gradient, as many as a register has elements. Past the last feature
