@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numba
 import numpy as np
@@ -25,9 +25,21 @@ from tabnet.kernel.explainer import KernelExplainer
 from tabnet.kernel.explanation import explain_rows
 from tabnet.kernel.iteration import iterate
 from tabnet.kernel.plan import pack, size
+from tabnet.kernel.products import stride
 from tabnet.kernel.tape import aligned_zeros
 from tabnet.kernel.threads import Threads, shares
-from tabnet.kernel.vectors import LANES, Vector, element, keep_first, load, store, totals
+from tabnet.kernel.vectors import (
+    BLOCK,
+    LANES,
+    Vector,
+    element,
+    keep_first,
+    load,
+    load_block,
+    store,
+    total,
+    totals,
+)
 from tabnet.params import Model, Train
 from tabnet.schedule import batch_slices, streams
 from tabnet.weights import initial
@@ -203,15 +215,25 @@ def test_an_interrupted_run_ends_with_the_same_bits() -> None:
     same(engine.state(), other.state())
 
 
-def test_what_lies_past_the_last_row_does_not_matter() -> None:
+@pytest.mark.parametrize("mask_type", ["sparsemax", "entmax15"])
+@pytest.mark.parametrize(("n_d", "n_features"), [(8, 10), (3, 7)])
+def test_what_lies_past_the_last_row_does_not_matter(
+    mask_type: Literal["sparsemax", "entmax15"], n_d: int, n_features: int
+) -> None:
     """Not even where a seed that diverged has left what is no number."""
-    clean, dirty = CASE.kernel(), CASE.kernel()
-    for array in (*dirty.tapes[0], dirty.sums[0].x):
+    model = Model(n_d=n_d, mask_type=mask_type, virtual_batch_size=32)
+    case = Case(model, CASE.train, n_features, 3, 100)
+    clean, dirty = case.kernel(), case.kernel()
+    for array in (*dirty.tapes[0], *dirty._tiles[0], dirty.sums[0].x):
         array[...] = np.nan
-    dirty.tapes[0].prior[0] = 1  # the only part of a tape that is read before it is written
+    for tape in (dirty.tapes[0], dirty._tiles[0]):
+        tape.prior[0] = 1  # the only part of a tape that is read before it is written
     for engine in (clean, dirty):
-        engine.iterate(CASE.order(), [slice(0, 69), slice(69, 100)], [0.02, 0.02])
+        engine.iterate(case.order(), [slice(0, 69), slice(69, 100)], [0.02, 0.02])
     same(clean.state(), dirty.state())
+    losses = clean.validate(case.order())
+    assert np.isfinite(losses).all()
+    np.testing.assert_array_equal(dirty.validate(case.order()), losses)
 
 
 def test_every_entry_point_is_compiled_once() -> None:
@@ -245,24 +267,44 @@ def test_no_vector_of_an_array_lies_in_two_lines_of_the_cache(shape: tuple[int, 
     assert all(array.ctypes.data % 64 == 0 and not array.any() for array in arrays)
     assert all(array.shape == shape and array.flags.c_contiguous for array in arrays)
     assert {array.ctypes.data % 64 for array in CASE.kernel().tapes[0]} == {0}
+    assert all(stride(rows) % LANES == 0 <= stride(rows) - rows for rows in range(300))
 
 
-def test_sums_of_vectors_and_of_what_is_kept_of_them() -> None:
-    def sums_and_first(
-        x: NDArray[np.float32], kept: int, sums: NDArray[np.float32], first: NDArray[np.float32]
-    ) -> None:
+def test_sums_of_vectors_and_the_first_of_their_elements() -> None:
+    def run(x: NDArray[np.float32], kept: int, y: NDArray[np.float32]) -> None:
         four = totals((load(x, 0, 0), load(x, 1, 0), load(x, 2, 0), load(x, 3, 0)))
         for i in range(4):
-            sums[i] = element(four, i)
-        store(first, 0, 0, keep_first(load(x, 0, 0), kept))
+            y[0, i] = element(four, i)
+        store(y, 1, 0, keep_first(load(x, 0, 0), kept))
+        store(y, 2, 0, keep_first(load_block(x, 0, 0), kept))
+        y[3, 0] = total(load_block(x, 0, 0))
 
-    compute: Any = numba.njit(sums_and_first)
-    x = np.random.default_rng(0).integers(-99, 99, (4, LANES)).astype(np.float32)
-    for kept in range(LANES + 2):
-        sums, first = np.empty(4, np.float32), np.empty((1, LANES), np.float32)
-        compute(x, kept, sums, first)
-        np.testing.assert_array_equal(sums, x.sum(1))
-        np.testing.assert_array_equal(first[0], np.where(np.arange(LANES) < kept, x[0], 0))
+    compiled: Any = numba.njit(run)
+    x = np.random.default_rng(0).integers(-99, 99, (4, BLOCK)).astype(np.float32)
+    for kept in range(BLOCK + 2):
+        y = np.zeros((4, BLOCK), np.float32)
+        compiled(x, kept, y)
+        first = np.where(np.arange(BLOCK) < kept, x[0], 0)
+        np.testing.assert_array_equal(y[0, :4], x[:, :LANES].sum(1))
+        np.testing.assert_array_equal(y[1, :LANES], first[:LANES])
+        np.testing.assert_array_equal(y[2], first)
+        assert y[3, 0] == x[0].sum()
+
+
+def everywhere(function: Callable[[Vector], Vector], x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A function of a block of registers, which gives what it gives of one at a time."""
+
+    def run(x: NDArray[np.float32], y: NDArray[np.float32], z: NDArray[np.float32]) -> None:
+        for i in range(0, x.shape[1], LANES):
+            store(y, 0, i, function(load(x, 0, i)))
+        for i in range(0, x.shape[1], BLOCK):
+            store(z, 0, i, function(load_block(x, 0, i)))
+
+    compiled: Any = numba.njit(run)
+    y, z = np.empty_like(x), np.empty_like(x)
+    compiled(x, y, z)
+    np.testing.assert_array_equal(y, z)
+    return y
 
 
 def ulps(
@@ -272,14 +314,8 @@ def ulps(
 ) -> float:
     """The largest error in units in the last place."""
 
-    def everywhere(x: NDArray[np.float32], y: NDArray[np.float32]) -> None:
-        for i in range(0, x.shape[1], LANES):
-            store(y, 0, i, function(load(x, 0, i)))
-
-    compiled: Any = numba.njit(everywhere)
-    single = x[None, : len(x) - len(x) % LANES].astype(np.float32)
-    y = np.empty_like(single)
-    compiled(single, y)
+    single = x[None, : len(x) - len(x) % BLOCK].astype(np.float32)
+    y = everywhere(function, single)
     expected = exact(single.astype(np.float64))
     return float(np.max(np.abs(y - expected) / np.spacing(np.abs(expected).astype(np.float32))))
 
@@ -291,6 +327,9 @@ def test_functions_are_as_accurate_as_they_say() -> None:
     assert ulps(functions.sigmoid, lambda x: 1 / (1 + np.exp(-x)), anywhere) <= 2.5
     positive = np.concatenate([10 ** rng.uniform(-30, 30, 200_000), rng.uniform(0.9, 1.1, 200_000)])
     assert ulps(functions.log, np.log, positive) <= 1
+    nothing = np.full((1, BLOCK), np.nan, np.float32)
+    for function in (functions.exp, functions.sigmoid, functions.log):
+        assert np.isnan(everywhere(function, nothing)).all()
 
 
 @given(st.integers(0, 50), st.integers(1, 9))

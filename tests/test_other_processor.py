@@ -65,14 +65,24 @@ def check(here: Found, other: Found) -> None:
     assert np.abs(importance[0] - importance[1]).sum() / 2 < IMPORTANCE
 
 
-@pytest.mark.parametrize("features", ["", "+avx,+avx2,+fma"])
-def test_a_processor_with_narrower_vectors(here: Found, tmp_path: Path, features: str) -> None:
-    if LANES == 8 and features:
-        pytest.skip("this is such a processor")
-    environment = {
+GENERIC = {"NUMBA_CPU_NAME": "generic"}
+
+
+@pytest.mark.parametrize(
+    ("lanes", "processor"),
+    [
+        (4, GENERIC | {"NUMBA_CPU_FEATURES": ""}),
+        (8, GENERIC | {"NUMBA_CPU_FEATURES": "+avx,+avx2,+fma"}),
+        (4, {"NUMBA_ENABLE_AVX": "0"}),
+    ],
+)
+def test_a_processor_with_narrower_vectors(
+    here: Found, tmp_path: Path, lanes: int, processor: dict[str, str]
+) -> None:
+    if lanes >= LANES:
+        pytest.skip("this processor's are no wider")
+    environment = processor | {
         "PYTHONPATH": str(ROOT),
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": features,
         "NUMBA_CACHE_DIR": str(tmp_path),
     }
     subprocess.run(

@@ -7,17 +7,19 @@ expf.c and logf.c).
 
 import numpy as np
 
-from tabnet.kernel.compiled import compiled
-from tabnet.kernel.vectors import (
-    Vector,
+from tabnet.kernel.bits import (
     exponent,
     mantissa,
-    maximum,
-    minimum,
     reciprocal,
     shifted,
     times_power_of_two,
     unshifted,
+)
+from tabnet.kernel.compiled import compiled
+from tabnet.kernel.vectors import (
+    Vector,
+    maximum,
+    minimum,
 )
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
@@ -64,11 +66,11 @@ def sigmoid(x: Vector) -> Vector:
 
 @compiled
 def log(x: Vector) -> Vector:
-    """The natural logarithm of normal numbers from 1e-37 to 1e37, within 1 ulp.
+    """The natural logarithm of normal numbers from 1e-37 to 1e37, within 1 ulp; NaN of NaN.
 
     x = 2^n (1 + m) with 1 + m in [sqrt(1/2), sqrt(2)); log x = n log 2 + log(1 + m).
     """
-    n = exponent(x)
+    n = exponent(x) + _ZERO * x  # what is no number has bits like any other
     m = mantissa(x) - _ONE
     z = m * m
     p = (((_L11 * m + _L10) * m + _L9) * m + _L8) * m + _L7

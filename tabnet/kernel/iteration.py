@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers
+from tabnet.kernel.bits import reciprocal
 from tabnet.kernel.compiled import compiled, entry_point, inlined
 from tabnet.kernel.functions import exp, log
 from tabnet.kernel.network import backward, forward
@@ -16,7 +17,6 @@ from tabnet.kernel.vectors import (
     keep_first,
     load,
     maximum,
-    reciprocal,
     store,
     total,
     zeros,

@@ -44,32 +44,31 @@ def means(x: Matrix, rows: int, mean: Floats) -> None:
     """Each feature's mean over the rows; x is 0 past the last."""
     last = len(x) - 1
     for f in range(0, len(x), 4):
-        g, h, i = min(f + 1, last), min(f + 2, last), min(f + 3, last)
+        p, q, r = min(f + 1, last), min(f + 2, last), min(f + 3, last)
         a, b, c, d = zeros(), zeros(), zeros(), zeros()
         for v in range(0, rows, LANES):
-            a, b = a + load(x, f, v), b + load(x, g, v)
-            c, d = c + load(x, h, v), d + load(x, i, v)
-        _store_means(mean, f, totals((a, b, c, d)), rows)
+            a, b = a + load(x, f, v), b + load(x, p, v)
+            c, d = c + load(x, q, v), d + load(x, r, v)
+        _store_four(mean, f, totals((a, b, c, d)) / np.float32(rows))
 
 
 @compiled
-def mean_squares(x: Matrix, rows: int, mean: Floats) -> None:
+def mean_squares(x: Matrix, rows: int, square: Floats) -> None:
     """Each feature's mean square over the rows; x is 0 past the last."""
     last = len(x) - 1
     for f in range(0, len(x), 4):
-        g, h, i = min(f + 1, last), min(f + 2, last), min(f + 3, last)
+        p, q, r = min(f + 1, last), min(f + 2, last), min(f + 3, last)
         a, b, c, d = zeros(), zeros(), zeros(), zeros()
         for v in range(0, rows, LANES):
-            a, b = a + load(x, f, v) * load(x, f, v), b + load(x, g, v) * load(x, g, v)
-            c, d = c + load(x, h, v) * load(x, h, v), d + load(x, i, v) * load(x, i, v)
-        _store_means(mean, f, totals((a, b, c, d)), rows)
+            a, b = a + load(x, f, v) * load(x, f, v), b + load(x, p, v) * load(x, p, v)
+            c, d = c + load(x, q, v) * load(x, q, v), d + load(x, r, v) * load(x, r, v)
+        _store_four(square, f, totals((a, b, c, d)) / np.float32(rows))
 
 
 @spliced
-def _store_means(mean: Floats, f: int, sums: Vector, rows: int) -> None:
-    means = sums / np.float32(rows)
-    for i in range(min(4, len(mean) - f)):
-        mean[f + i] = element(means, i)
+def _store_four(values: Floats, f: int, four: Vector) -> None:
+    for i in range(min(4, len(values) - f)):
+        values[f + i] = element(four, i)
 
 
 @compiled
@@ -79,45 +78,47 @@ def centred(
     statistics: Matrix,
     h: Matrix,
     inverse: Floats,
-    mean: Floats,
+    x_mean: Floats,
     rows: int,
     training: bool,
 ) -> None:
     """h = w^T x - its mean, and `inverse`, 1 / sqrt(its variance + eps): a norm's input, centred.
 
-    In training the products' mean is that of x through the weights, and of their variance the
-    unbiased one is left in `statistics`.
+    In training the products' mean is that of x, left in `x_mean`, through the weights, and of their
+    variance the unbiased one is left in `statistics`; x and h become 0 past the last row, as the
+    backward pass needs them.
     """
     if training:
         clear_past(x, 0, len(x), rows)
-        means(x, rows, mean[: len(x)])
-        _mean_products(w, mean, statistics)
+        means(x, rows, x_mean[: len(x)])
+        _mean_products(w, x_mean, statistics)
     centred_product(w, x, statistics[0], h, rows)
     if training:
         clear_past(h, 0, len(h), rows)
-        mean_squares(h, rows, inverse)
+        variance = statistics[1]
+        mean_squares(h, rows, variance)
         unbiased = np.float32(rows) / np.float32(rows - 1)
         for f in range(len(h)):
-            statistics[1, f] = unbiased * inverse[f]
-            inverse[f] = _ONE / np.sqrt(inverse[f] + EPS)
+            inverse[f] = _ONE / np.sqrt(variance[f] + EPS)
+            variance[f] *= unbiased
     else:
         for f in range(len(h)):
             inverse[f] = _ONE / np.sqrt(statistics[1, f] + EPS)
 
 
 @spliced
-def _mean_products(w: Matrix, mean: Floats, statistics: Matrix) -> None:
-    """The products' means: w^T mean."""
+def _mean_products(w: Matrix, x_mean: Floats, statistics: Matrix) -> None:
+    """The products' means: w^T x_mean."""
     full = w.shape[1] - w.shape[1] % LANES
     for o in range(0, full, LANES):
         sums = zeros()
         for i in range(len(w)):
-            sums = sums + mean[i] * load(w, i, o)
+            sums = sums + x_mean[i] * load(w, i, o)
         store(statistics, 0, o, sums)
     for o in range(full, w.shape[1]):
         plain = _ZERO
         for i in range(len(w)):
-            plain += mean[i] * w[i, o]
+            plain += x_mean[i] * w[i, o]
         statistics[0, o] = plain
 
 
@@ -159,7 +160,7 @@ def glu(
     inverse: Floats,
     gate: Matrix,
     y: Matrix,
-    mean: Floats,
+    x_mean: Floats,
     residual: bool,
     rows: int,
     first: int,
@@ -171,7 +172,7 @@ def glu(
     Shapes: x I x V, w I x 2O, h 2O x V (the centred products), gate and y O x V, of which only
     the features from `first` to `last` are written.
     """
-    centred(x, w, statistics, h, inverse, mean, rows, training)
+    centred(x, w, statistics, h, inverse, x_mean, rows, training)
     half = len(y)
     scale = SQRT_HALF if residual else _ONE
     for f in range(first, last):

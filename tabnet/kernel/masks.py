@@ -7,6 +7,7 @@ decreasing convex function whose zero tau is, so that no step goes past the zero
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet.kernel.bits import square_root
 from tabnet.kernel.compiled import compiled
 from tabnet.kernel.vectors import (
     Vector,
@@ -14,7 +15,6 @@ from tabnet.kernel.vectors import (
     load_block,
     maximum,
     select_greater,
-    square_root,
     store,
     zero_block,
 )
@@ -49,7 +49,7 @@ def _sparsemax_tau(z: Matrix, v: int, largest: Vector) -> Vector:
             x = load_block(z, d, v) - largest
             number = number + select_greater(x, tau, _ONE, _ZERO)
             above = above + select_greater(x, tau, x, _ZERO)
-        tau = (above - _ONE) / number
+        tau = maximum(tau, (above - _ONE) / number)
         if not any_greater(count, number):
             break
         count = number

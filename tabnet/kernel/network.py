@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers, masks
+from tabnet.kernel.bits import reciprocal
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.products import add_weight_gradient, clear_past, product, product_backward
+from tabnet.kernel.products import add_weight_gradient, product, product_backward
 from tabnet.kernel.tape import Tape, glu_norm, glu_weights, matrix
 from tabnet.kernel.vectors import (
     BLOCK,
@@ -20,7 +21,6 @@ from tabnet.kernel.vectors import (
     load,
     load_block,
     maximum,
-    reciprocal,
     select_greater,
     store,
     total,
@@ -57,7 +57,7 @@ def feature_transformer(
             tape.inverse[t, layer],
             tape.gate[t, layer],
             tape.y[t, layer],
-            tape.mean,
+            tape.x_mean,
             layer > 0,
             rows,
             first,
@@ -116,9 +116,9 @@ def attention(
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
     w = matrix(parameters, plan.attention[s], plan.n_a, plan.n_features)
     a, inverse = tape.y[s, -1, plan.n_d :], tape.z_inverse[s]
-    layers.centred(a, w, at, z, inverse, tape.mean, rows, plan.training)
-    last = s + 1 == len(tape.prior)
-    relaxed, masked = tape.prior[s if last else s + 1], tape.masked[s]
+    layers.centred(a, w, at, z, inverse, tape.x_mean, rows, plan.training)
+    final = s + 1 == len(tape.prior)
+    relaxed, masked = tape.prior[s if final else s + 1], tape.masked[s]
     for v in range(0, rows, BLOCK):
         for d in range(plan.n_features):
             weight, bias = norm[0, d] * inverse[d], norm[1, d]
@@ -130,7 +130,7 @@ def attention(
         for d in range(plan.n_features):
             m = load_block(mask, d, v)
             store(masked, d, v, m * load_block(tape.x, d, v))
-            if not last:
+            if not final:
                 store(relaxed, d, v, load_block(prior, d, v) * (plan.gamma - m))
 
 
@@ -246,7 +246,6 @@ def backward(
     """
     w = matrix(parameters, plan.output, plan.n_d, plan.n_classes)
     grad_w = matrix(gradient, plan.output, plan.n_d, plan.n_classes)
-    clear_past(tape.decision, 0, plan.n_d, rows)
     add_weight_gradient(tape.decision, tape.logits, grad_w, rows, 0, plan.n_classes)
     product_backward(w, tape.logits, tape.grad_decision, _ZERO, rows, 0, plan.n_classes)
     _fill(tape.grad_x, _ZERO, rows)

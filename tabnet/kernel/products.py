@@ -5,8 +5,8 @@ vectorises over rows whatever the widths. The memory between two features is `st
 lies past row V never reaches a result, so that nothing needs a remainder loop.
 
 A product keeps some results in registers while it runs through the sum: 4 features of a block of
-rows or, of a weight matrix's gradient, as many as a register has elements. Past the last feature
-it computes that one again.
+rows or, of a weight matrix's gradient, a tile of as many as a register has elements. Past the last
+feature it computes that one again.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from tabnet.kernel.vectors import (
     BLOCK,
     LANES,
     Vector,
-    add_block,
+    add_tile,
     element,
     keep_first,
     load,
@@ -30,7 +30,7 @@ from tabnet.kernel.vectors import (
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
-_BLOCK_IN, _BLOCK_OUT = LANES // 4, 4  # of a gradient
+_TILE_IN, _TILE_OUT = LANES // 4, 4  # of a weight matrix
 _ZERO = np.float32(0)
 Span = tuple[int, int]
 
@@ -112,19 +112,19 @@ def add_weight_gradient(
 ) -> None:
     """grad_w += x grad_y^T, the gradient of `product` with respect to w, from y's first to last.
 
-    Zeroes what lies past the last row of grad_y, as far as a vector reaches.
+    Zeroes what lies past the last row of grad_y, as far as a vector reaches; x is 0 there.
     """
     n_in = len(grad_w)
     clear_past(grad_y, first, last, rows)
-    for i in range(0, n_in, _BLOCK_IN):
-        for o in range(first, last, _BLOCK_OUT):
+    for i in range(0, n_in, _TILE_IN):
+        for o in range(first, last, _TILE_OUT):
             sums = _weight_sums(x, grad_y, i, n_in - 1, o, last - 1, rows)
-            if i + _BLOCK_IN <= n_in and o + _BLOCK_OUT <= last:
-                add_block(grad_w, i, o, sums)
+            if i + _TILE_IN <= n_in and o + _TILE_OUT <= last:
+                add_tile(grad_w, i, o, sums)
             else:
-                for r in range(min(_BLOCK_IN, n_in - i)):
-                    for c in range(min(_BLOCK_OUT, last - o)):
-                        grad_w[i + r, o + c] += element(sums, _BLOCK_OUT * r + c)
+                for r in range(min(_TILE_IN, n_in - i)):
+                    for c in range(min(_TILE_OUT, last - o)):
+                        grad_w[i + r, o + c] += element(sums, _TILE_OUT * r + c)
 
 
 @compiled
@@ -143,7 +143,7 @@ def clear_past(x: Matrix, first: int, last: int, rows: int) -> None:
 def _weight_sums(
     x: Matrix, g: Matrix, i: int, last_in: int, o: int, last_out: int, rows: int
 ) -> Vector:
-    """The sums over rows of x[i + r] * g[o + c], for r < _BLOCK_IN and, first, c < _BLOCK_OUT."""
+    """Element 4 r + c is the sum over rows of x[i + r] * g[o + c]."""
     j, k, m = min(i + 1, last_in), min(i + 2, last_in), min(i + 3, last_in)
     p, q, r = min(o + 1, last_out), min(o + 2, last_out), min(o + 3, last_out)
     a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
@@ -154,10 +154,10 @@ def _weight_sums(
         g0, g1, g2, g3 = load(g, o, v), load(g, p, v), load(g, q, v), load(g, r, v)
         a = load(x, i, v)
         a0, a1, a2, a3 = a0 + a * g0, a1 + a * g1, a2 + a * g2, a3 + a * g3
-        if _BLOCK_IN > 1:
+        if _TILE_IN > 1:
             b = load(x, j, v)
             b0, b1, b2, b3 = b0 + b * g0, b1 + b * g1, b2 + b * g2, b3 + b * g3
-        if _BLOCK_IN > 2:
+        if _TILE_IN > 2:
             c, d = load(x, k, v), load(x, m, v)
             c0, c1, c2, c3 = c0 + c * g0, c1 + c * g1, c2 + c * g2, c3 + c * g3
             d0, d1, d2, d3 = d0 + d * g0, d1 + d * g1, d2 + d * g2, d3 + d * g3

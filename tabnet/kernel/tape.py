@@ -42,7 +42,7 @@ class Tape(NamedTuple):
     grad_prior: Matrix  # D x V
     grad_x: Matrix  # D x V
     work: Matrix  # 2 x V
-    mean: Floats  # max(D, O), those of a product's input
+    x_mean: Floats  # max(D, O), the means of a product's input
     statistics: Floats  # those of a ghost batch
     tile: Matrix  # D x V, rows to explain
 
@@ -71,7 +71,7 @@ def tape(plan: Plan, rows: int) -> Tape:
         "grad_prior": (features, v),
         "grad_x": (features, v),
         "work": (2, v),
-        "mean": (max(features, width),),
+        "x_mean": (max(features, width),),
         "statistics": (plan.n_statistics,),
         "tile": (features, v),
     }
@@ -81,7 +81,10 @@ def tape(plan: Plan, rows: int) -> Tape:
 
 
 def aligned_zeros(shape: tuple[int, ...]) -> Stack:
-    """Zeros that start where a line of the cache does: no vector of them then lies in two lines."""
+    """Zeros that start where a line of the cache does.
+
+    If the last axis is a whole number of vectors, none of them then lies in two lines.
+    """
     size = prod(shape)
     memory = np.zeros(size + LINE, np.float32)
     start = -memory.ctypes.data // memory.itemsize % LINE

@@ -12,26 +12,24 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils, config
+from numba.core.codegen import get_host_cpu_features
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
 
 # Of the processor that Numba compiles for.
 _FEATURES = config.CPU_FEATURES  # type: ignore[attr-defined]
 if _FEATURES is None:
-    _FEATURES = llvm.get_host_cpu_features().flatten()
+    _FEATURES = get_host_cpu_features()
 LANES = 16 if "+avx512f" in _FEATURES else 8 if "+avx" in _FEATURES else 4
 # With AVX-512 there are twice as many registers.
 BLOCK = LANES * (4 if LANES == 16 else 2)
 
 _SCALAR = ir.FloatType()
-_MANTISSA_BITS, _SQRT_HALF_BITS = 23, 0x3F3504F3
-_SHIFT = 1.5 * 2.0**_MANTISSA_BITS
 # A product and the sum that it goes into may be rounded once, where the CPU can.
-_FUSED = ("contract", "nsz")
+FUSED = ("contract", "nsz")
 
 
 Vector = Any  # in annotations: type checkers know nothing of compiled code
@@ -59,8 +57,11 @@ Builder = Any  # llvmlite's, which writes instructions
 Value = Any  # and what it writes
 
 
-def _elementwise(write: Callable[..., Value]) -> Callable[..., Value]:
-    """The code of an operation from `write(builder, *vectors)`; a float32 fills a vector."""
+def of_vectors(write: Callable[..., Value]) -> Callable[..., Value]:
+    """The code of an operation on vectors, from `write(builder, *vectors)`.
+
+    A float32 among its arguments fills a vector.
+    """
 
     def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
         kind = _vector_type(signature.args)
@@ -70,7 +71,7 @@ def _elementwise(write: Callable[..., Value]) -> Callable[..., Value]:
 
 
 def _vector_type(kinds: Any) -> Any:
-    """That of the vectors among the arguments, if there is one, and the same of all."""
+    """That of the vectors among the arguments: None if they differ, or others than float32 are."""
     vectors = {kind for kind in kinds if isinstance(kind, VectorType)}
     others = {kind for kind in kinds if kind != types.float32} - vectors
     return vectors.pop() if len(vectors) == 1 and not others else None
@@ -81,14 +82,14 @@ def _broadcast(builder: Builder, value: Value, registers: Any) -> Value:
         return value
     undefined = ir.Constant(registers, ir.Undefined)
     first = builder.insert_element(undefined, value, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(first, undefined, _integers(0, registers.count))
+    return builder.shuffle_vector(first, undefined, integers(0, registers.count))
 
 
-def _integers(value: int, count: int) -> Value:
+def integers(value: int, count: int) -> Value:
     return ir.Constant(ir.VectorType(ir.IntType(32), count), [value] * count)
 
 
-def _numbers(value: float, count: int) -> Value:
+def numbers(value: float, count: int) -> Value:
     return ir.Constant(ir.VectorType(_SCALAR, count), [value] * count)
 
 
@@ -101,7 +102,7 @@ def _arithmetic(symbol: Any, instruction: str) -> None:
             return signature(kind, *args) if kind else None
 
     infer_global(symbol)(Typing)
-    write = _elementwise(lambda builder, a, b: getattr(builder, instruction)(a, b, flags=_FUSED))
+    write = of_vectors(lambda builder, a, b: getattr(builder, instruction)(a, b, flags=FUSED))
     for kind in (_VECTOR, _BLOCK):
         for operands in ((kind, kind), (kind, types.float32), (types.float32, kind)):
             lower_builtin(symbol, *operands)(write)
@@ -113,31 +114,31 @@ _arithmetic(operator.mul, "fmul")
 _arithmetic(operator.truediv, "fdiv")
 
 
-def _operation(build: Callable[..., Any]) -> Callable[..., Any]:
+def operation(build: Callable[..., Any]) -> Callable[..., Any]:
     """A function of compiled code: `build` gives its type and what writes its instructions."""
-    operation: Callable[..., Any] = intrinsic(build)
-    return operation
+    function: Callable[..., Any] = intrinsic(build)
+    return function
 
 
-@_operation
+@operation
 def zeros(typing_context: Any) -> Any:
     """A vector of zeros."""
-    return _VECTOR(), lambda context, builder, signature, args: _numbers(0, LANES)
+    return _VECTOR(), lambda context, builder, signature, args: numbers(0, LANES)
 
 
-@_operation
+@operation
 def zero_block(typing_context: Any) -> Any:
     """A block of zeros."""
-    return _BLOCK(), lambda context, builder, signature, args: _numbers(0, BLOCK)
+    return _BLOCK(), lambda context, builder, signature, args: numbers(0, BLOCK)
 
 
-@_operation
+@operation
 def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
     """array[row, column : column + LANES] of a C-contiguous float32 matrix."""
     return _VECTOR(array, types.intp, types.intp), _load
 
 
-@_operation
+@operation
 def load_block(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
     """array[row, column : column + BLOCK] of a C-contiguous float32 matrix."""
     return _BLOCK(array, types.intp, types.intp), _load
@@ -148,7 +149,7 @@ def _load(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
     return builder.load(pointer, align=4)
 
 
-@_operation
+@operation
 def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
     """array[row, column : column + a vector's length] = the vector; a float32 fills LANES."""
 
@@ -168,18 +169,18 @@ def _pointer(context: Any, builder: Builder, signature: Any, args: Any, register
     return builder.bitcast(item, registers.as_pointer())
 
 
-@_operation
+@operation
 def total(typing_context: Any, x: Any) -> Any:
     """The sum of a vector's elements, a float32."""
 
     def write(builder: Builder, x: Value) -> Value:
-        add = _llvm(builder, f"vector.reduce.fadd.v{x.type.count}f32", _SCALAR, _SCALAR, x.type)
+        add = llvm(builder, f"vector.reduce.fadd.v{x.type.count}f32", _SCALAR, _SCALAR, x.type)
         return builder.call(add, [ir.Constant(_SCALAR, 0.0), x], fastmath=("reassoc",))
 
-    return types.float32(x), _elementwise(write)
+    return types.float32(x), of_vectors(write)
 
 
-@_operation
+@operation
 def totals(typing_context: Any, vectors: Any) -> Any:
     """The sums of the elements of 4 or of LANES vectors (a tuple), from the first element on.
 
@@ -197,7 +198,7 @@ def totals(typing_context: Any, vectors: Any) -> Any:
             sums = [_add_halves(builder, a, b, width) for a, b in pairs]
         each = [i * LANES // count for i in range(count)]
         first = [*each, *each[:1] * (LANES - count)]
-        return _shuffled(builder, sums[0], sums[0], first)
+        return shuffled(builder, sums[0], sums[0], first)
 
     return _VECTOR(vectors), generate
 
@@ -211,16 +212,16 @@ def _add_halves(builder: Builder, a: Value, b: Value, width: int) -> Value:
     """Of each 2 x width elements: the sum of a's two halves, then that of b's."""
     own = [lane + LANES * bool(lane & width) for lane in range(LANES)]
     other = [lane ^ width for lane in own]
-    return builder.fadd(_shuffled(builder, a, b, own), _shuffled(builder, a, b, other))
+    return builder.fadd(shuffled(builder, a, b, own), shuffled(builder, a, b, other))
 
 
-def _shuffled(builder: Builder, a: Value, b: Value, lanes: list[int]) -> Value:
+def shuffled(builder: Builder, a: Value, b: Value, lanes: list[int]) -> Value:
     """The given elements of a and b, whose elements are numbered on."""
     chosen = ir.Constant(ir.VectorType(ir.IntType(32), len(lanes)), lanes)
     return builder.shuffle_vector(a, b, chosen)
 
 
-@_operation
+@operation
 def element(typing_context: Any, x: Any, i: Any) -> Any:
     """A vector's i-th element, a float32."""
 
@@ -230,9 +231,12 @@ def element(typing_context: Any, x: Any, i: Any) -> Any:
     return types.float32(x, types.intp), generate
 
 
-@_operation
-def add_block(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
-    """array[row + r, column : column + 4] += vector[4 r : 4 r + 4] for each r < LANES / 4."""
+@operation
+def add_tile(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
+    """array[row + r, column : column + 4] += vector[4 r : 4 r + 4] for each r < LANES / 4.
+
+    Such a tile of a matrix has as many numbers as a vector.
+    """
 
     def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
         array, row, column, vector = args
@@ -240,14 +244,14 @@ def add_block(typing_context: Any, array: Any, row: Any, column: Any, vector: An
         for r in range(LANES // 4):
             place = (array, builder.add(row, row.type(r)), column)
             pointer = _pointer(context, builder, signature, place, four)
-            added = _shuffled(builder, vector, vector, [4 * r + i for i in range(4)])
+            added = shuffled(builder, vector, vector, [4 * r + i for i in range(4)])
             builder.store(builder.fadd(builder.load(pointer, align=4), added), pointer, align=4)
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, vector), generate
 
 
-@_operation
+@operation
 def select_greater(typing_context: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
     """By element, x where a > b, else y."""
 
@@ -255,24 +259,24 @@ def select_greater(typing_context: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", a, b), x, y)
 
     kind = _vector_type((a, b, x, y))
-    return kind(a, b, x, y), _elementwise(write)
+    return kind(a, b, x, y), of_vectors(write)
 
 
-@_operation
+@operation
 def keep_first(typing_context: Any, x: Any, n: Any) -> Any:
     """x with 0 in the place of all elements after the first n."""
 
     def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
         x, n = args
         n = builder.trunc(n, ir.IntType(32))
-        numbers = ir.Constant(ir.VectorType(n.type, x.type.count), [*range(x.type.count)])
-        first = builder.icmp_signed("<", numbers, _broadcast(builder, n, numbers.type))
-        return builder.select(first, x, _numbers(0, x.type.count))
+        lanes = ir.Constant(ir.VectorType(n.type, x.type.count), [*range(x.type.count)])
+        first = builder.icmp_signed("<", lanes, _broadcast(builder, n, lanes.type))
+        return builder.select(first, x, numbers(0, x.type.count))
 
     return x(x, types.intp), generate
 
 
-@_operation
+@operation
 def any_greater(typing_context: Any, a: Any, b: Any) -> Any:
     """Whether a > b in any element."""
 
@@ -281,134 +285,29 @@ def any_greater(typing_context: Any, a: Any, b: Any) -> Any:
         bits = builder.bitcast(greater, ir.IntType(greater.type.count))
         return builder.icmp_unsigned("!=", bits, ir.Constant(bits.type, 0))
 
-    return types.boolean(a, b), _elementwise(write)
+    return types.boolean(a, b), of_vectors(write)
 
 
-@_operation
+@operation
 def maximum(typing_context: Any, a: Any, b: Any) -> Any:
     """The larger by element; a's NaN stays."""
 
     def write(builder: Builder, a: Value, b: Value) -> Value:
         return builder.select(builder.fcmp_ordered("<", a, b), b, a)
 
-    return _vector_type((a, b))(a, b), _elementwise(write)
+    return _vector_type((a, b))(a, b), of_vectors(write)
 
 
-@_operation
+@operation
 def minimum(typing_context: Any, a: Any, b: Any) -> Any:
     """The smaller by element; a's NaN stays."""
 
     def write(builder: Builder, a: Value, b: Value) -> Value:
         return builder.select(builder.fcmp_ordered(">", a, b), b, a)
 
-    return _vector_type((a, b))(a, b), _elementwise(write)
+    return _vector_type((a, b))(a, b), of_vectors(write)
 
 
-@_operation
-def square_root(typing_context: Any, x: Any) -> Any:
-    """The square root by element."""
-
-    def write(builder: Builder, x: Value) -> Value:
-        root = _llvm(builder, f"sqrt.v{x.type.count}f32", x.type, x.type)
-        return builder.call(root, [x])
-
-    return x(x), _elementwise(write)
-
-
-@_operation
-def reciprocal(typing_context: Any, x: Any) -> Any:
-    """1 / x by element of normal numbers.
-
-    AVX-512 estimates it to 14 bits, which a step of Newton's method doubles, in a third of the
-    time of a division.
-    """
-
-    def write(builder: Builder, x: Value) -> Value:
-        one = _numbers(1, x.type.count)
-        if LANES < 16:
-            return builder.fdiv(one, x)
-        about = _by_register(builder, x, _estimate)
-        short = builder.fsub(one, builder.fmul(x, about, flags=_FUSED), flags=_FUSED)
-        return builder.fadd(about, builder.fmul(about, short, flags=_FUSED), flags=_FUSED)
-
-    return x(x), _elementwise(write)
-
-
-def _estimate(builder: Builder, x: Value) -> Value:
-    every = ir.Constant(ir.IntType(16), -1)
-    rcp = _llvm(builder, "x86.avx512.rcp14.ps.512", x.type, x.type, x.type, every.type)
-    return builder.call(rcp, [x, x, every])
-
-
-def _by_register(builder: Builder, x: Value, write: Callable[[Builder, Value], Value]) -> Value:
-    """What an instruction of one register makes of each of x's, side by side again."""
-    firsts = range(0, x.type.count, LANES)
-    parts = [write(builder, _shuffled(builder, x, x, [*range(i, i + LANES)])) for i in firsts]
-    while len(parts) > 1:
-        count = 2 * parts[0].type.count
-        pairs = zip(parts[::2], parts[1::2], strict=True)
-        parts = [_shuffled(builder, a, b, [*range(count)]) for a, b in pairs]
-    return parts[0]
-
-
-@_operation
-def shifted(typing_context: Any, x: Any) -> Any:
-    """x + 1.5 * 2^23, rounded: its last bits are the whole number nearest to x."""
-
-    def write(builder: Builder, x: Value) -> Value:
-        # Sums may be reordered, but not this one with what is taken from it.
-        fence = _llvm(builder, f"arithmetic.fence.v{x.type.count}f32", x.type, x.type)
-        moved = builder.fadd(x, _numbers(_SHIFT, x.type.count), flags=_FUSED)
-        return builder.call(fence, [moved])
-
-    return x(x), _elementwise(write)
-
-
-@_operation
-def unshifted(typing_context: Any, x: Any) -> Any:
-    """The whole number of which x is `shifted`."""
-    return x(x), _elementwise(lambda builder, x: builder.fsub(x, _numbers(_SHIFT, x.type.count)))
-
-
-@_operation
-def times_power_of_two(typing_context: Any, x: Any, n: Any) -> Any:
-    """x * 2^n of a normal x, n `shifted`, as long as the product is normal too."""
-
-    def write(builder: Builder, x: Value, n: Value) -> Value:
-        exponents = builder.shl(_bits(builder, n), _integers(_MANTISSA_BITS, n.type.count))
-        return builder.bitcast(builder.add(_bits(builder, x), exponents), x.type)
-
-    return x(x, n), _elementwise(write)
-
-
-@_operation
-def exponent(typing_context: Any, x: Any) -> Any:
-    """The n for which x / 2^n lies in [sqrt(1/2), sqrt(2)), of positive normal numbers."""
-
-    def write(builder: Builder, x: Value) -> Value:
-        above = builder.sub(_bits(builder, x), _integers(_SQRT_HALF_BITS, x.type.count))
-        n = builder.ashr(above, _integers(_MANTISSA_BITS, x.type.count))
-        return builder.sitofp(n, x.type)
-
-    return x(x), _elementwise(write)
-
-
-@_operation
-def mantissa(typing_context: Any, x: Any) -> Any:
-    """x / 2^n with its `exponent` n."""
-
-    def write(builder: Builder, x: Value) -> Value:
-        above = builder.sub(_bits(builder, x), _integers(_SQRT_HALF_BITS, x.type.count))
-        exponents = builder.and_(above, _integers(-1 << _MANTISSA_BITS, x.type.count))
-        return builder.bitcast(builder.sub(_bits(builder, x), exponents), x.type)
-
-    return x(x), _elementwise(write)
-
-
-def _bits(builder: Builder, x: Value) -> Value:
-    return builder.bitcast(x, ir.VectorType(ir.IntType(32), x.type.count))
-
-
-def _llvm(builder: Builder, name: str, returns: Any, *takes: Any) -> Value:
+def llvm(builder: Builder, name: str, returns: Any, *takes: Any) -> Value:
     kind = ir.FunctionType(returns, takes)
     return cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}")

@@ -27,7 +27,7 @@ from tabnet.weights import initial
 from tests.benchmarks import table
 
 ROWS = 5000
-# The sizes that pytorch-tabnet has by default.
+# What pytorch-tabnet has by default.
 PEERS = Model(
     n_steps=3, gamma=1.3, n_shared=2, n_independent=2, virtual_batch_size=128, momentum=0.02
 )
@@ -90,6 +90,7 @@ def peer_iterations(model: Model, n_features: int, batch: int, *, device: str = 
         n_independent=model.n_independent,
         n_shared=model.n_shared,
         virtual_batch_size=model.virtual_batch_size,
+        momentum=model.momentum,
         group_attention_matrix=torch.eye(n_features, device=device),
         cat_idxs=[],
         cat_dims=[],
