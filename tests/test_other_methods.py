@@ -114,12 +114,14 @@ def test_one_seed_predicts_what_explains_it() -> None:
 
 
 def test_gradients_are_integrated_as_by_a_fine_sum() -> None:
-    x, baseline = rows(12, 2).x, np.full(6, 0.1, np.float32)
+    x, baseline = rows(100, 2).x, np.full(6, 0.1, np.float32)
     found = post_hoc.integrated_gradients(fitted(), x, baseline=baseline)
     for k, seed in enumerate(fitted().seeds):
         expected = as_mask(by_hand(fitted().only(seed), x, baseline))
-        # Sparsemax bends the path: so many points miss a little of it.
-        assert np.abs(found[k] - expected).sum(axis=1).mean() < 0.05
+        missed = np.abs(found[k] - expected).sum(axis=1)
+        # Sparsemax bends the path: so many points miss a little of it, and much of few rows'.
+        assert np.median(missed) < 0.03
+        assert missed.mean() < 0.1
 
 
 def by_hand(
