@@ -52,7 +52,7 @@ test: .venv/installed-test .venv/compiled browser lint
 
 # The tests to run while working.
 quick: .venv/installed-test .venv/compiled
-	@python -m pytest -m "not slow"
+	@python -m pytest -m "not slow" -n 2 --dist loadfile
 
 lint: .venv/installed-test
 	@ruff check . && ruff format --check . && mypy
