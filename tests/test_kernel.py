@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from tabnet import layout
 from tabnet.engine import TorchEngine, by_seed
-from tabnet.kernel import functions
+from tabnet.kernel import functions, masks
 from tabnet.kernel.compiled import folder, source_digest
 from tabnet.kernel.consensus import consensus, consensus_rows
 from tabnet.kernel.engine import KernelEngine
@@ -289,6 +289,27 @@ def test_sums_of_vectors_and_the_first_of_their_elements() -> None:
         np.testing.assert_array_equal(y[1, :LANES], first[:LANES])
         np.testing.assert_array_equal(y[2], first)
         assert y[3, 0] == x[0].sum()
+
+
+@pytest.mark.parametrize("mask_function", [masks.sparsemax, masks.entmax15])
+def test_a_rows_mask_does_not_depend_on_the_rows_beside_it(
+    mask_function: Callable[[NDArray[np.float32], int], None],
+) -> None:
+    def run(z: NDArray[np.float32]) -> None:
+        for v in range(0, z.shape[1], BLOCK):
+            mask_function(z, v)
+
+    compiled: Any = numba.njit(run)
+    rng, rows = np.random.default_rng(0), 1000 * BLOCK
+    z = rng.normal(0, 1, (10, rows)).astype(np.float32)
+    # The last one is at the threshold of the others' largest: in the support by a rounding, or not.
+    largest, count = np.cumsum(-np.sort(-z[:9], 0), 0), rng.integers(1, 5, rows)
+    z[9] = (largest[count - 1, np.arange(rows)] - 1) / count
+    order = rng.permutation(rows)
+    moved = np.ascontiguousarray(z[:, order])
+    compiled(z)
+    compiled(moved)
+    np.testing.assert_array_equal(moved, z[:, order])
 
 
 def everywhere(function: Callable[[Vector], Vector], x: NDArray[np.float32]) -> NDArray[np.float32]:

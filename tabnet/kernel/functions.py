@@ -16,11 +16,7 @@ from tabnet.kernel.bits import (
     unshifted,
 )
 from tabnet.kernel.compiled import compiled
-from tabnet.kernel.vectors import (
-    Vector,
-    maximum,
-    minimum,
-)
+from tabnet.kernel.vectors import Vector, maximum, minimum
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _HALF = np.float32(0.5)

@@ -39,30 +39,20 @@ SQRT_HALF = np.float32(np.sqrt(np.float32(0.5)))
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@compiled
-def means(x: Matrix, rows: int, mean: Floats) -> None:
-    """Each feature's mean over the rows; x is 0 past the last."""
+@spliced
+def means(x: Matrix, rows: int, mean: Floats, squares: bool) -> None:
+    """Each feature's mean over the rows, or that of its squares; x is 0 past the last row."""
     last = len(x) - 1
     for f in range(0, len(x), 4):
         p, q, r = min(f + 1, last), min(f + 2, last), min(f + 3, last)
         a, b, c, d = zeros(), zeros(), zeros(), zeros()
         for v in range(0, rows, LANES):
-            a, b = a + load(x, f, v), b + load(x, p, v)
-            c, d = c + load(x, q, v), d + load(x, r, v)
+            i, j, k, m = load(x, f, v), load(x, p, v), load(x, q, v), load(x, r, v)
+            if squares:
+                a, b, c, d = a + i * i, b + j * j, c + k * k, d + m * m
+            else:
+                a, b, c, d = a + i, b + j, c + k, d + m
         _store_four(mean, f, totals((a, b, c, d)) / np.float32(rows))
-
-
-@compiled
-def mean_squares(x: Matrix, rows: int, square: Floats) -> None:
-    """Each feature's mean square over the rows; x is 0 past the last."""
-    last = len(x) - 1
-    for f in range(0, len(x), 4):
-        p, q, r = min(f + 1, last), min(f + 2, last), min(f + 3, last)
-        a, b, c, d = zeros(), zeros(), zeros(), zeros()
-        for v in range(0, rows, LANES):
-            a, b = a + load(x, f, v) * load(x, f, v), b + load(x, p, v) * load(x, p, v)
-            c, d = c + load(x, q, v) * load(x, q, v), d + load(x, r, v) * load(x, r, v)
-        _store_four(square, f, totals((a, b, c, d)) / np.float32(rows))
 
 
 @spliced
@@ -90,13 +80,13 @@ def centred(
     """
     if training:
         clear_past(x, 0, len(x), rows)
-        means(x, rows, x_mean[: len(x)])
+        means(x, rows, x_mean[: len(x)], False)
         _mean_products(w, x_mean, statistics)
     centred_product(w, x, statistics[0], h, rows)
     if training:
         clear_past(h, 0, len(h), rows)
         variance = statistics[1]
-        mean_squares(h, rows, variance)
+        means(h, rows, variance, True)
         unbiased = np.float32(rows) / np.float32(rows - 1)
         for f in range(len(h)):
             inverse[f] = _ONE / np.sqrt(variance[f] + EPS)
