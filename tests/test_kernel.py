@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import numba
@@ -18,15 +17,11 @@ from torch.nn import functional as F
 from tabnet import layout
 from tabnet.engine import TorchEngine, by_seed
 from tabnet.kernel import functions, masks
-from tabnet.kernel.compiled import folder, source_digest
-from tabnet.kernel.consensus import consensus, consensus_rows
+from tabnet.kernel.consensus import consensus
 from tabnet.kernel.engine import KernelEngine
 from tabnet.kernel.explainer import KernelExplainer
-from tabnet.kernel.explanation import explain_rows
-from tabnet.kernel.iteration import iterate
 from tabnet.kernel.plan import pack, size
-from tabnet.kernel.products import stride
-from tabnet.kernel.tape import aligned_zeros
+from tabnet.kernel.tape import aligned_zeros, stride
 from tabnet.kernel.threads import Threads, shares
 from tabnet.kernel.vectors import (
     BLOCK,
@@ -83,11 +78,10 @@ def kernel_gradient(case: Case) -> Tensor:
     """The gradient of each seed, which the engine leaves in its sums: K x P."""
     gradients = []
     for k in range(len(case.train.seeds)):
-        engine = case.kernel(case.train.model_copy(update={"seeds": (case.train.seeds[k],)}))
-        only = [array[k : k + 1].copy() for array in engine.now[:4]]
-        engine.now = engine.now._replace(
-            parameters=only[0], exp_avg=only[1], exp_avg_sq=only[2], statistics=only[3]
-        )
+        weights = {name: array[k : k + 1] for name, array in case.weights().items()}
+        train = case.train.model_copy(update={"seeds": (case.train.seeds[k],)})
+        engine = KernelEngine(case.model, weights, train=train, rows=case.rows)
+        engine.load(*case.data())
         engine.iterate(case.order()[:, k : k + 1], case.whole, [0.0])
         gradients.append(torch.from_numpy(engine.sums[0].gradient[0].copy()))
     return torch.stack(gradients).double()
@@ -236,16 +230,21 @@ def test_what_lies_past_the_last_row_does_not_matter(
     np.testing.assert_array_equal(dirty.validate(case.order()), losses)
 
 
-def test_every_entry_point_is_compiled_once() -> None:
+def test_one_compiled_code_is_for_all_models_and_rows() -> None:
+    """An entry point raises if its arguments have other types than when it was compiled."""
     for model in (Model(n_steps=1), Model(mask_type="entmax15", n_shared=0)):
         case = Case(model, Train(seeds=(1,)), 3, 4, 20)
-        case.kernel().iterate(case.order(), case.whole, [0.1])
+        engine = case.kernel()
+        engine.iterate(case.order(), case.whole, [0.1])
+        engine.validate(case.order().astype(np.int64))
         x = case.data()[0]
         x.flags.writeable = False
         explainer = KernelExplainer(model, case.weights(), n_features=3, threads=1)
-        consensus(explainer(x, steps=False).aggregate, Threads(1))
-    entry_points: list[Any] = [iterate, explain_rows, consensus_rows]
-    assert [len(function.signatures) for function in entry_points] == [1, 1, 1]
+        for rows in (x, x[:0], np.asfortranarray(x)):
+            assert consensus(explainer(rows, steps=False).aggregate, Threads(1))[0].shape == (
+                len(rows),
+                3,
+            )
 
 
 @FEW
@@ -360,16 +359,6 @@ def test_shares_are_even_and_cover_everything(count: int, n_shares: int) -> None
     lengths = [stop - start for start, stop in spans]
     assert max(lengths, default=0) - min(lengths, default=0) <= 1
     assert len(spans) == min(count, n_shares)
-
-
-def test_compiled_code_is_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder.cache_clear()
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    try:
-        assert folder() == tmp_path / f"kernel-{source_digest()}"
-        assert folder() in list(tmp_path.iterdir())
-    finally:
-        folder.cache_clear()
 
 
 @pytest.mark.slow

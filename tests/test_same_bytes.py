@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tabnet.kernel import compiled
+from tabnet.kernel import entry_points
 from tests.clones import Clone, clone
 from tests.kills import Contents, outputs
 
@@ -48,7 +48,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     copy.set(datasets=f"[{DATASET}]")
     # Compiled code of its own: it may not write into root's.
     code = copy.path.with_name("compiled")
-    if found := compiled.folder():
+    if found := entry_points.folder():
         shutil.copytree(found, code / found.name)
     command = ["env", "-u", "HOME", "sh", "-c", "umask 077; exec dvc repro -q"]
     if AS_OTHER:

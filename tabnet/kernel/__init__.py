@@ -2,7 +2,10 @@
 
 The mathematics is that of `tabnet.layers` and `tabnet.model`, with gradients written out, and the
 parameters are the same; nothing that those cover is left out. To be read beside them, in the order
-`layers`, `masks`, `network` (on `tape`, `products`, `functions` and `vectors`); then `iteration`
-with `engine`, which train, `explanation` with `explainer`, and `consensus`. `python -m
-tabnet.kernel` compiles it ahead of time.
+`layers`, `masks`, `network` (on `parameters`, `products`, `functions` and `vectors`); then
+`iteration`, `validation`, `explanation` and `medians`, in which Python enters.
+
+Python's side imports none of these: `engine` trains, `explainer` and `consensus` explain, by
+`entry_points`, on the memory that `batches`, `plan` and `tape` lay out. `python -m tabnet.kernel`
+compiles ahead of time; after that, no process needs Numba.
 """

@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
-from tabnet.kernel.compiled import folder
 from tabnet.kernel.consensus import consensus
 from tabnet.kernel.engine import KernelEngine
+from tabnet.kernel.entry_points import folder, target
 from tabnet.kernel.explainer import KernelExplainer
 from tabnet.kernel.threads import Threads
 from tabnet.params import Model, Train
@@ -29,7 +29,7 @@ def warm() -> None:
 def main() -> None:
     where = folder()
     kept = f"kept in {where}" if where else "not kept: no cache folder can be written"
-    new = where is None or not any(where.iterdir())
+    new = where is None or not any(where.glob(f"*-{target()}"))
     if new:
         print("Compiling the CPU kernel (once a machine; some 15 seconds)", flush=True)
     start = time.perf_counter()

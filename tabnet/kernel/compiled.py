@@ -1,21 +1,16 @@
-"""How the kernel is compiled: Numba's options, and where compiled code is kept between processes.
+"""How the kernel is compiled: Numba's options, and the machine code that comes of it."""
 
-Compiled code lies in a folder named after the content of this package's sources: a change in any
-of them compiles anew (Numba by itself looks at the file of the function alone), and a copy of the
-repository somewhere else does not. The folder is in NUMBA_CACHE_DIR if that is set, else in the
-user's cache folder (~/.cache/tabnet on Linux); where neither can be written, nothing is kept.
-"""
-
-import hashlib
-import os
-from collections.abc import Callable
-from functools import cache
-from pathlib import Path
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
+import llvmlite.binding as llvm
 import numba
-from numba.core import caching
-from numba.misc.appdirs import AppDirs
+from llvmlite import ir
+from numba.core.registry import cpu_target
+
+from tabnet.kernel.entry_points import CALLER, machine
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,7 +20,7 @@ _FASTMATH = {"reassoc", "contract", "nsz"}
 
 
 def compiled(function: F) -> F:
-    """Compile for the CPU, as a part of an entry point."""
+    """Compile for the CPU: an entry point, or a part of one."""
     jitted: F = _njit()(function)
     return jitted
 
@@ -42,20 +37,10 @@ def spliced(function: F) -> F:
     return jitted
 
 
-def entry_point(function: F) -> F:
-    """Compile a function that Python calls, without the GIL, and keep it on disk."""
-    jitted = _njit(no_cpython_wrapper=False)(function)
-    if folder() is not None:
-        jitted._cache = _Cache(jitted.py_func)  # type: ignore[no-untyped-call]
-    checked: F = jitted
-    return checked
-
-
 def _njit(**more: Any) -> Any:
     options: dict[str, Any] = {
         "fastmath": _FASTMATH,
         "error_model": "numpy",
-        "nogil": True,
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,
         # No array is made in compiled code, and Python holds all that it is given: counting their
@@ -65,50 +50,70 @@ def _njit(**more: Any) -> Any:
     return numba.njit(**(options | more))
 
 
-@cache
-def source_digest() -> str:
-    """A digest of the kernel's sources and the compiler, by which compiled code is found."""
-    digest = hashlib.sha256(numba.__version__.encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+def machine_code(function: Any, arguments: tuple[object, ...]) -> tuple[bytes, bytes]:
+    """An entry point for arguments like these as objects to link: its own, and its `CALLER`."""
+    function.compile(tuple(numba.typeof(argument) for argument in arguments))
+    (result,) = function.overloads.values()
+    _, _, (code, linked) = result.library.serialize_using_object_code()
+    _check_calls(llvm.parse_bitcode(linked))
+    return code, _caller(result.fndesc)
 
 
-@cache
-def folder() -> Path | None:
-    """Where compiled code is kept, made if need be; None if it cannot be written."""
-    user: Any = AppDirs("tabnet", appauthor=False)
-    base = os.environ.get("NUMBA_CACHE_DIR") or user.user_cache_dir
-    path = Path(base) / f"kernel-{source_digest()}"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    # As it will be written: by what the process may, which can be more than what its user may.
-    effective = os.access in os.supports_effective_ids
-    return path if os.access(path, os.W_OK, effective_ids=effective) else None
+def _check_calls(module: llvm.ModuleRef) -> None:
+    """Only LLVM's and C's functions may be called: Numba's are not there when it is not."""
+    names = [function.name for function in module.functions if function.is_declaration]
+    c = ctypes.CDLL(None)
+    missing = [name for name in names if not name.startswith("llvm.") and not hasattr(c, name)]
+    if missing:
+        raise TypeError(f"compiled code may call LLVM's and C's functions only, however: {missing}")
 
 
-class _Locator(caching._CacheLocator):
-    """Tells Numba's cache to look for a function by the package's content."""
+def _caller(function: Any) -> bytes:
+    """The code of the function that takes arguments out of their slots and calls this one."""
+    calls = cpu_target.target_context.call_conv
+    kind = calls.get_function_type(function.restype, function.argtypes)
+    module, slot = ir.Module(), ir.IntType(64)
+    called = ir.Function(module, kind, function.llvm_func_name)
+    caller = ir.Function(module, ir.FunctionType(kind.return_type, [slot.as_pointer()]), CALLER)
+    builder = ir.IRBuilder(caller.append_basic_block())
+    result, exception, *takes = kind.args
+    arguments = [builder.alloca(result.pointee), builder.alloca(exception.pointee)]
+    for i, taken in enumerate(takes):
+        address = builder.gep(caller.args[0], [ir.Constant(slot, i)])
+        arguments.append(_from_slot(builder, builder.load(address), taken))
+    with _without_subnormals(builder):
+        status = builder.call(called, arguments)
+    builder.ret(status)
+    found: bytes = machine().emit_object(llvm.parse_assembly(str(module)))
+    return found
 
-    def get_cache_path(self) -> str:
-        return str(folder())
 
-    def get_source_stamp(self) -> str:
-        return source_digest()
+@contextmanager
+def _without_subnormals(builder: Any) -> Iterator[None]:
+    """In between, numbers below 1.2e-38 are 0 where they would take long: on an x86.
 
-    def get_disambiguator(self) -> str:
-        return "kernel"
+    What fades away in training, gradients and their averages, ends in such numbers, and with them
+    an operation can take a hundred times as long.
+    """
+    if not llvm.Target.from_default_triple().name.startswith("x86"):
+        yield
+        return
+    # The control register: results are flushed to zero (bit 15), operands taken for zero (bit 6).
+    register, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+    before, changed = builder.alloca(register), builder.alloca(register)
+    kind = ir.FunctionType(ir.VoidType(), [byte])
+    get, put = (ir.Function(builder.module, kind, f"llvm.x86.sse.{n}mxcsr") for n in ("st", "ld"))
+    builder.call(get, [builder.bitcast(before, byte)])
+    flags = ir.Constant(register, 1 << 15 | 1 << 6)
+    builder.store(builder.or_(builder.load(before), flags), changed)
+    builder.call(put, [builder.bitcast(changed, byte)])
+    yield
+    builder.call(put, [builder.bitcast(before, byte)])
 
-    @classmethod
-    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> "_Locator":
-        return cls()
 
-
-class _CacheImpl(caching.CompileResultCacheImpl):
-    _locator_classes = (_Locator,)  # type: ignore[assignment]
-
-
-class _Cache(caching.FunctionCache):
-    _impl_class = _CacheImpl
+def _from_slot(builder: Any, slot: Any, kind: Any) -> Any:
+    if isinstance(kind, ir.PointerType):
+        return builder.inttoptr(slot, kind)
+    if isinstance(kind, ir.FloatType):
+        return builder.bitcast(builder.trunc(slot, ir.IntType(32)), kind)
+    return slot if kind == slot.type else builder.trunc(slot, kind)

@@ -1,23 +1,27 @@
 """The consensus of seeds' masks, and their distances to it, as in `tabnet.explain`, compiled."""
 
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.kernel.compiled import compiled, entry_point
-from tabnet.kernel.tape import aligned_zeros
+from tabnet.kernel.entry_points import entry_point
+from tabnet.kernel.tape import LINE, TILE_ROWS, aligned_zeros
 from tabnet.kernel.threads import Threads, shares
-from tabnet.kernel.vectors import LANES, load, maximum, minimum, store, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 Exchanges = NDArray[np.int64]
 
-# So many rows at a time: one feature of them, by all seeds, then stays in a core's cache.
-TILE_ROWS = 128
-_ZERO, _HALF, _ONE = np.float32(0), np.float32(0.5), np.float32(1)
+
+@entry_point
+def consensus_rows() -> Callable[..., None]:
+    """Compiled code: `tabnet.kernel.medians.consensus_rows`."""
+    from tabnet.kernel.medians import consensus_rows
+
+    return consensus_rows
 
 
 def consensus(aggregate: Floats, threads: Threads) -> tuple[Floats, Floats]:
@@ -41,7 +45,7 @@ def consensus(aggregate: Floats, threads: Threads) -> tuple[Floats, Floats]:
 
 def _keys(n_seeds: int) -> Matrix:
     """Room for a tile of one feature: a row for each seed, then one for the sum of the medians."""
-    return aligned_zeros((n_seeds + 1, TILE_ROWS + LANES))
+    return aligned_zeros((n_seeds + 1, TILE_ROWS + LINE))
 
 
 @lru_cache
@@ -69,58 +73,3 @@ def median_exchanges(count: int) -> Exchanges:
             needed |= set(pair)
             kept.append(pair)
     return np.array(kept[::-1], np.int64).reshape(-1, 2)
-
-
-@entry_point
-def consensus_rows(
-    aggregate: Stack,
-    exchanges: Exchanges,
-    keys: Matrix,
-    middle: Matrix,
-    distances: Matrix,
-    span: tuple[int, int],
-) -> None:
-    """Of rows span[0] to span[1]. Shapes: K x D x B, E x 2, `_keys`, D x B, K x B (zeros)."""
-    n_seeds, n_features = aggregate.shape[:2]
-    total = keys[n_seeds]
-    for start in range(span[0], span[1], TILE_ROWS):
-        rows = min(TILE_ROWS, span[1] - start)
-        total[:] = _ZERO
-        for d in range(n_features):
-            for k in range(n_seeds):
-                for v in range(rows):
-                    keys[k, v] = aggregate[k, d, start + v]
-            median(keys, exchanges, n_seeds, rows)
-            for v in range(rows):
-                middle[d, start + v] = keys[n_seeds // 2, v]
-                total[v] += keys[n_seeds // 2, v]
-        # A row without any weight stays 0; one seed's mask has its sum of 1 already.
-        for v in range(rows):
-            total[v] = total[v] if total[v] > _ZERO and n_seeds > 1 else _ONE
-        for d in range(n_features):
-            for v in range(rows):
-                middle[d, start + v] /= total[v]
-            for k in range(n_seeds):
-                for v in range(rows):
-                    gap = aggregate[k, d, start + v] - middle[d, start + v]
-                    distances[k, start + v] += _HALF * abs(gap)
-
-
-@compiled
-def median(keys: Matrix, exchanges: Exchanges, n_seeds: int, rows: int) -> None:
-    """The median of each column's first K keys, into keys[K // 2]; NaN if one of them is."""
-    high = n_seeds // 2
-    low = (n_seeds - 1) // 2
-    for v in range(0, rows, LANES):
-        not_a_number = zeros()
-        for k in range(n_seeds):
-            not_a_number = not_a_number + load(keys, k, v) * _ZERO
-        for e in range(len(exchanges)):
-            i, j = exchanges[e, 0], exchanges[e, 1]
-            a, b = load(keys, i, v), load(keys, j, v)
-            store(keys, i, v, minimum(a, b))
-            store(keys, j, v, maximum(a, b))
-        middle = load(keys, high, v)
-        if high > low:
-            middle = _HALF * (middle + load(keys, low, v))
-        store(keys, high, v, middle + not_a_number)

@@ -1,6 +1,6 @@
 """The CPU's training engine: K seeds' iterations in compiled code, spread over threads."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 
 import numpy as np
@@ -8,13 +8,11 @@ from numpy.typing import NDArray
 
 from tabnet import layout
 from tabnet.ghosts import ghost_batches
-from tabnet.kernel.explanation import TILE_ROWS
-from tabnet.kernel.iteration import BETA1, BETA2, Batches, State, Sums, iterate
+from tabnet.kernel.batches import BETA1, BETA2, Batches, State, Sums
+from tabnet.kernel.entry_points import Call, entry_point
 from tabnet.kernel.plan import pack, plan, size, views
-from tabnet.kernel.products import stride
-from tabnet.kernel.tape import Tape, aligned_zeros, tape
-from tabnet.kernel.threads import Task, Threads, chosen, shares
-from tabnet.kernel.validation import validate_rows
+from tabnet.kernel.tape import TILE_ROWS, Tape, aligned_zeros, stride, tape
+from tabnet.kernel.threads import Threads, chosen, shares
 from tabnet.params import Model, Train
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -28,6 +26,24 @@ INPUT_MOMENTUM = 0.01  # as in `tabnet.model`
 MOST_PARTS = 8
 MOST_WORK = 10**10  # multiply-adds
 _MOMENTS = ("exp_avg", "exp_avg_sq")
+# Whether a call of `iterate` begins a step, and whether it ends it.
+_WHOLE, _BEGIN, _BETWEEN, _END = (True, True), (True, False), (False, False), (False, True)
+
+
+@entry_point
+def iterate() -> Callable[..., None]:
+    """Compiled code: `tabnet.kernel.iteration.iterate`."""
+    from tabnet.kernel.iteration import iterate
+
+    return iterate
+
+
+@entry_point
+def validate_rows() -> Callable[..., None]:
+    """Compiled code: `tabnet.kernel.validation.validate_rows`."""
+    from tabnet.kernel.validation import validate_rows
+
+    return validate_rows
 
 
 class KernelEngine:
@@ -66,6 +82,13 @@ class KernelEngine:
         self.threads = Threads(self._threads(len(flat), 3 * rows * flat.size))
         self.tapes = [tape(self.plan, ghost_rows) for _ in range(self.threads.count)]
         self.sums = [self._sums(batch_rows, ghost_rows) for _ in range(self.threads.count)]
+        # Each thread's, for a seed of its own, and for one that all of them share. What they are
+        # given here is written in place from now on.
+        both = (self.sums, [self.sums[0]] * self.threads.count)
+        self._calls = [
+            [iterate.bound(self.plan, self.now, *own) for own in zip(sums, self.tapes, strict=True)]
+            for sums in both
+        ]
 
     def _threads(self, n_seeds: int, epoch_work: int) -> int:
         """Those that wait for each other after an epoch, or for a seed that they share."""
@@ -101,40 +124,27 @@ class KernelEngine:
         share = n_parts >= 2 * count and chosen(self.train.threads, work=self._batch_work) >= count
         apart = n_seeds - (n_seeds % count if share else 0)
         steps, every = (0, n_steps), (0, MOST_PARTS)
+        alone, together = ([c.bound(batches) for c in calls] for calls in self._calls)
 
         def train(thread: int, k: int) -> None:
-            self._piece(batches, thread, thread, k, steps, every, begin=True, end=True)()
+            alone[thread](k, steps, every, *_WHOLE)
 
         self.threads.each(train, range(apart))
         for k in range(apart, n_seeds):
             for b in range(n_steps):
-                self._share(batches, k, (b, b + 1), n_parts)
+                self._share(together, k, (b, b + 1), n_parts)
 
-    def _share(self, batches: Batches, k: int, step: tuple[int, int], n_parts: int) -> None:
+    def _share(self, calls: Sequence[Call], k: int, step: tuple[int, int], n_parts: int) -> None:
         """One seed's step by all threads, which divide its parts among them."""
-        self._piece(batches, 0, 0, k, step, (0, 0), begin=True, end=False)()
+        calls[0](k, step, (0, 0), *_BEGIN)
+        spans = shares(n_parts, self.threads.count)
         self.threads.run(
             [
-                self._piece(batches, 0, thread, k, step, parts, begin=False, end=False)
-                for thread, parts in enumerate(shares(n_parts, self.threads.count))
+                partial(call, k, step, parts, *_BETWEEN)
+                for call, parts in zip(calls, spans, strict=False)
             ]
         )
-        self._piece(batches, 0, 0, k, step, (0, 0), begin=False, end=True)()
-
-    def _piece(
-        self,
-        batches: Batches,
-        sums: int,
-        thread: int,
-        k: int,
-        steps: tuple[int, int],
-        parts: tuple[int, int],
-        *,
-        begin: bool,
-        end: bool,
-    ) -> Task:
-        buffers = (self.sums[sums], self.tapes[thread])
-        return partial(iterate, self.plan, self.now, batches, *buffers, k, steps, parts, begin, end)
+        calls[0](k, step, (0, 0), *_END)
 
     def _batches(
         self,

@@ -1,20 +1,28 @@
 """The CPU's explainer: trained networks over rows in compiled code, spread over threads."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tabnet import layout
-from tabnet.kernel.explanation import TILE_ROWS, explain_rows
+from tabnet.kernel.entry_points import entry_point
 from tabnet.kernel.plan import pack, plan
-from tabnet.kernel.tape import tape
+from tabnet.kernel.tape import TILE_ROWS, tape
 from tabnet.kernel.threads import Threads, shares
 from tabnet.masks import Masks
 from tabnet.params import Model
 
 Floats = NDArray[np.float32]
+
+
+@entry_point
+def explain_rows() -> Callable[..., None]:
+    """Compiled code: `tabnet.kernel.explanation.explain_rows`."""
+    from tabnet.kernel.explanation import explain_rows
+
+    return explain_rows
 
 
 class KernelExplainer:

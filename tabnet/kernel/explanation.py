@@ -4,24 +4,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers
-from tabnet.kernel.compiled import entry_point, inlined
+from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import exp
 from tabnet.kernel.network import forward
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.tape import Tape, matrix
-from tabnet.kernel.vectors import LANES, load, maximum, select_greater, store, zeros
+from tabnet.kernel.tape import TILE_ROWS, Tape
+from tabnet.kernel.vectors import LANES, load, matrix, maximum, select_greater, store, zeros
 from tabnet.masks import Masks
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 
-# So many rows at a time: what the layers write then stays in a core's cache.
-TILE_ROWS = 128
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
-@entry_point
+@compiled
 def explain_rows(
     plan: Plan,
     parameters: Matrix,

@@ -6,17 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers
+from tabnet.kernel.batches import BETA1, BETA2, Batches, State, Sums
 from tabnet.kernel.bits import reciprocal
-from tabnet.kernel.compiled import compiled, entry_point, inlined
+from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import exp, log
 from tabnet.kernel.network import backward, forward
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.tape import Tape, matrix
+from tabnet.kernel.tape import LINE, Tape
 from tabnet.kernel.vectors import (
     LANES,
     keep_first,
     load,
+    matrix,
     maximum,
+    prefetch,
     store,
     total,
     zeros,
@@ -26,42 +29,9 @@ Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 
 _ZERO, _ONE = np.float32(0), np.float32(1)
-BETA1, BETA2 = 0.9, 0.999
+AHEAD = 16  # rows
 ADAM_EPS = np.float32(1e-8)
 CLIP_EPS = np.float32(1e-6)
-
-
-class State(NamedTuple):
-    """What an iteration changes."""
-
-    parameters: Matrix  # K x P
-    exp_avg: Matrix  # K x P
-    exp_avg_sq: Matrix  # K x P
-    statistics: Matrix  # K x T
-
-
-class Batches(NamedTuple):
-    """N batches to step on, one after the other, each as a `Batch`; their lists are end to end.
-
-    Batch b has the rows starts[b] to starts[b + 1], the ghost batches from ghosts_from[b], the
-    ends of parts from parts_from[b], each up to those of the next one.
-    """
-
-    x: Matrix
-    y: NDArray[np.int64]
-    rows: NDArray[np.int32]
-    starts: NDArray[np.int64]
-    ghosts: NDArray[np.int64]
-    ghosts_from: NDArray[np.int64]
-    parts: NDArray[np.int64]
-    parts_from: NDArray[np.int64]
-    lambda_sparse: np.float32
-    clip_norm: np.float32
-    step_size: Floats  # N
-    root_correction: Floats  # N
-    input_momentum: np.float32
-    momentum: Floats  # N
-    losses: NDArray[np.float64]  # N x K x 2: mean cross entropy and mean mask entropy, written
 
 
 class Batch(NamedTuple):
@@ -85,22 +55,13 @@ class Batch(NamedTuple):
     losses: NDArray[np.float64]  # K x 2
 
 
-class Sums(NamedTuple):
-    """One seed's gathered rows, and what each part of its ghost batches adds up."""
-
-    x: NDArray[np.float32]  # G x D x V, normalised
-    gradient: Matrix  # parts x P
-    statistics: Matrix  # parts x T
-    losses: NDArray[np.float64]  # parts x 2
-
-
-@entry_point
+@compiled
 def iterate(
     plan: Plan,
     state: State,
-    batches: Batches,
     sums: Sums,
     tape: Tape,
+    batches: Batches,
     k: int,
     steps: tuple[int, int],
     parts: tuple[int, int],
@@ -144,12 +105,21 @@ def batch_of(batches: Batches, b: int) -> Batch:
 
 @inlined
 def gather(batch: Batch, sums: Sums, k: int) -> None:
-    """Copy the seed's rows into its ghost batches, feature by feature."""
+    """Copy the seed's rows into its ghost batches, feature by feature.
+
+    They lie anywhere in memory: each is asked for some rows ahead, and its class as well.
+    """
+    last, n_features = len(batch.rows) - 1, batch.x.shape[1]
     for g in range(len(batch.ghosts)):
         first, size = batch.ghosts[g]
         for v in range(size):
+            ahead = batch.rows[min(first + v + AHEAD, last), k]
+            prefetch(batch.y, ahead)
+            for i in range(ahead * n_features, (ahead + 1) * n_features, LINE):
+                prefetch(batch.x, i)
+            prefetch(batch.x, (ahead + 1) * n_features - 1)
             row = batch.rows[first + v, k]
-            for d in range(batch.x.shape[1]):
+            for d in range(n_features):
                 sums.x[g, d, v] = batch.x[row, d]
 
 

@@ -11,15 +11,17 @@ from tabnet.kernel import layers, masks
 from tabnet.kernel.bits import reciprocal
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
+from tabnet.kernel.parameters import glu_norm, glu_weights
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import add_weight_gradient, product, product_backward
-from tabnet.kernel.tape import Tape, glu_norm, glu_weights, matrix
+from tabnet.kernel.tape import Tape
 from tabnet.kernel.vectors import (
     BLOCK,
     LANES,
     keep_first,
     load,
     load_block,
+    matrix,
     maximum,
     select_greater,
     store,

@@ -35,15 +35,6 @@ _ZERO = np.float32(0)
 Span = tuple[int, int]
 
 
-def stride(rows: int) -> int:
-    """How far apart two features lie when there are at most `rows` rows.
-
-    A whole number of blocks, and then one vector more: features at a distance of a power of two
-    would compete for the same few places of the cache.
-    """
-    return -(-rows // BLOCK) * BLOCK + LANES
-
-
 @compiled
 def product(w: Matrix, x: Matrix, y: Matrix, rows: int) -> None:
     """y = w^T x. Shapes: I x O, I x V, O x V."""

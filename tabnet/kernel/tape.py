@@ -1,4 +1,4 @@
-"""What the passes over a ghost batch write, and where a seed's flat parameters have a layer's."""
+"""What the passes over a ghost batch write, and how it lies in memory."""
 
 from math import prod
 from typing import NamedTuple
@@ -6,15 +6,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.kernel.compiled import inlined
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.products import stride
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 
 LINE = 16  # float32 in a line of the cache
+# So many rows are explained at a time: what the layers write then stays in a core's cache.
+TILE_ROWS = 128
+# Compiled code goes through rows in blocks of as many at most.
+_LARGEST_BLOCK = 64
 
 
 class Tape(NamedTuple):
@@ -91,21 +93,10 @@ def aligned_zeros(shape: tuple[int, ...]) -> Stack:
     return memory[start : start + size].reshape(shape)
 
 
-@inlined
-def matrix(flat: Floats, start: int, rows: int, columns: int) -> Matrix:
-    """The rows x columns numbers from `start` on, as a matrix that shares their memory."""
-    return flat[start : start + rows * columns].reshape(rows, columns)
+def stride(rows: int) -> int:
+    """How far apart two features lie when there are at most `rows` rows.
 
-
-@inlined
-def glu_weights(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
-    """The weights of a GLU layer, or their gradient."""
-    width = plan.n_d + plan.n_a
-    n_in = width if layer else plan.n_features
-    return matrix(parameters, plan.glu[t, layer], n_in, 2 * width)
-
-
-@inlined
-def glu_norm(parameters: Floats, plan: Plan, t: int, layer: int) -> Matrix:
-    """The weights and biases of a GLU layer's norm, or their gradients."""
-    return matrix(parameters, plan.glu_norm[t, layer], 2, 2 * (plan.n_d + plan.n_a))
+    A whole number of blocks, and then one line more: features at a distance of a power of two
+    would compete for the same few places of the cache.
+    """
+    return -(-rows // _LARGEST_BLOCK) * _LARGEST_BLOCK + LINE

@@ -4,12 +4,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel import layers
-from tabnet.kernel.compiled import entry_point, inlined
-from tabnet.kernel.explanation import TILE_ROWS
+from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.iteration import cross_entropy
 from tabnet.kernel.network import forward
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.tape import Tape, matrix
+from tabnet.kernel.tape import TILE_ROWS, Tape
+from tabnet.kernel.vectors import matrix
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -19,7 +19,7 @@ Order = NDArray[np.int32]
 _ONE = np.float32(1)
 
 
-@entry_point
+@compiled
 def validate_rows(
     plan: Plan,
     parameters: Matrix,

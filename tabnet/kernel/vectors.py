@@ -18,6 +18,7 @@ from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.np.arrayobj import populate_array
 
 # Of the processor that Numba compiles for.
 _FEATURES = config.CPU_FEATURES  # type: ignore[attr-defined]
@@ -162,11 +163,49 @@ def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -
     return types.void(array, types.intp, types.intp, vector), generate
 
 
+@operation
+def matrix(typing_context: Any, flat: Any, start: Any, rows: Any, columns: Any) -> Any:
+    """The rows x columns numbers of a vector in memory from `start` on, as a matrix there."""
+    kind = types.Array(flat.dtype, 2, "C")
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        flat, start, *shape = args
+        given = context.make_array(signature.args[0])(context, builder, flat)
+        made = context.make_array(kind)(context, builder)
+        populate_array(
+            made,
+            data=builder.gep(given.data, [start]),
+            shape=shape,
+            strides=[builder.mul(shape[1], given.itemsize), given.itemsize],
+            itemsize=given.itemsize,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    return kind(flat, types.intp, types.intp, types.intp), generate
+
+
 def _pointer(context: Any, builder: Builder, signature: Any, args: Any, registers: Any) -> Value:
     kind = signature.args[0]
     array = context.make_array(kind)(context, builder, args[0])
     item = cgutils.get_item_pointer(context, builder, kind, array, args[1:3], wraparound=False)
     return builder.bitcast(item, registers.as_pointer())
+
+
+@operation
+def prefetch(typing_context: Any, array: Any, i: Any) -> Any:
+    """Ask for the line of the cache that has the i-th number of a C-contiguous array."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        given = context.make_array(signature.args[0])(context, builder, args[0])
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        ask = llvm(builder, "prefetch.p0", ir.VoidType(), byte, flag, flag, flag)
+        read, stay, data = (ir.Constant(flag, value) for value in (0, 3, 1))
+        place = builder.bitcast(builder.gep(given.data, [args[1]]), byte)
+        builder.call(ask, [place, read, stay, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
 
 
 @operation
