@@ -28,20 +28,21 @@ def main(params: Params, dataset: str) -> None:
         split=params.explain.split,
     )
     read = numbers.read(folder, features=explanation.features)
+    shown = card(explanation, read, sort_by=sort_by, quantile=quantile["aggregate"])
     drawn = report.collect(
         explanation,
         read,
         sort_by=sort_by,
         quantile=quantile,
     )
-    picture = images.svg(report.picture(drawn))
+    svg = images.svg(report.picture(drawn))
+    png = images.png(svg)
     html = report.html(
         drawn, provenance=of_pipeline(explanation, params.model_dump(exclude={"datasets"}))
     )
-    files.write_bytes(folder / "masks.png", images.png(picture))
-    files.write_text(folder / "masks.svg", picture)
+    files.write_bytes(folder / "masks.png", images.squeezed(png.result()))
+    files.write_text(folder / "masks.svg", svg.result())
     files.write_text(folder / "report.html", html)
-    shown = card(explanation, read, sort_by=sort_by, quantile=quantile["aggregate"])
     text = json.dumps(shown, indent=1, sort_keys=True, allow_nan=False)
     files.write_text(REPORTS / "index" / f"{dataset}.json", text)
 

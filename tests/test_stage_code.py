@@ -1,5 +1,7 @@
 """Which code a stage depends on: what it really loads, and no more than its imports lead to."""
 
+import ast
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -105,3 +107,21 @@ def test_sha256sum_understands_a_note(tmp_path: Path) -> None:
     note = tmp_path / "index.txt"
     note.write_text(stage_code.digests("stages.index"))
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", note], cwd=ROOT, check=True)
+
+
+@pytest.mark.parametrize("module", ["ctypes", "subprocess", "concurrent.futures.process", "typing"])
+def test_imports_are_found_at_any_depth(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under conditions, in functions and handlers: against a walk through all there is."""
+    path = importlib.util.find_spec(module).origin  # type: ignore[union-attr]
+    assert path is not None
+    expected: list[str | None] = []
+    for node in ast.walk(ast.parse(Path(path).read_bytes())):
+        if isinstance(node, ast.Import):
+            expected += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            expected += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    monkeypatch.setattr(stage_code, "source", lambda _: Path(path))
+    stage_code.named.cache_clear()
+    found = stage_code.named(module)
+    stage_code.named.cache_clear()
+    assert sorted(found) == sorted(map(str, expected))

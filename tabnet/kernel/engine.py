@@ -196,14 +196,19 @@ class KernelEngine:
         With the running statistics, and without a change to anything.
         """
         losses = np.zeros(rows.shape[1])
-        now, given = self.now, (self.x, self.y, np.ascontiguousarray(rows, np.int32))
-        weights = (self.plan._replace(training=False), now.parameters, now.statistics)
+        order = np.ascontiguousarray(rows, np.int32)
+        calls = [call.bound(self.x, self.y, order, losses) for call in self._validations]
 
         def validate(thread: int, k: int) -> None:
-            validate_rows(*weights, *given, self._tiles[thread], losses, k)
+            calls[thread](k)
 
         self.threads.each(validate, range(len(losses)))
         return losses
+
+    @cached_property
+    def _validations(self) -> list[Call]:
+        given = (self.plan._replace(training=False), self.now.parameters, self.now.statistics)
+        return [validate_rows.bound(*given, tile) for tile in self._tiles]
 
     @cached_property
     def _tiles(self) -> list[Tape]:

@@ -37,10 +37,13 @@ class KernelExplainer:
         n_classes = weights["output"].shape[-1]
         self.plan = plan(model, n_features=n_features, n_classes=n_classes, training=False)
         parameters = layout.parameters(model, n_features=n_features, n_classes=n_classes)
+        statistics = layout.statistics(model, n_features=n_features)
         self.parameters = pack(weights, parameters)
-        self.statistics = pack(weights, layout.statistics(model, n_features=n_features))
+        given = (self.plan, self.parameters, pack(weights, statistics))
         self.threads = Threads(threads)
-        self.tapes = [tape(self.plan, TILE_ROWS) for _ in range(threads)]
+        self._calls = [
+            explain_rows.bound(*given, tape(self.plan, TILE_ROWS)) for _ in range(threads)
+        ]
 
     def __call__(self, x: Floats, *, steps: bool) -> Masks:
         """Explain the rows `x` (B x D float32).
@@ -56,12 +59,11 @@ class KernelExplainer:
             probability=np.empty((n_seeds, self.plan.n_classes, rows), np.float32),
             steps=np.empty((n_seeds, n_steps, n_features, rows if steps else 0), np.float32),
         )
-        weights = (self.plan, self.parameters, self.statistics)
         spans = shares(rows, self.threads.count)
         self.threads.run(
             [
-                partial(explain_rows, *weights, x, tape, swapped, span)
-                for tape, span in zip(self.tapes, spans, strict=False)
+                partial(call, x, swapped, span)
+                for call, span in zip(self._calls, spans, strict=False)
             ]
         )
         return Masks(

@@ -24,8 +24,8 @@ def explain_rows(
     plan: Plan,
     parameters: Matrix,
     statistics: Matrix,
-    x: Matrix,
     tape: Tape,
+    x: Matrix,
     masks: Masks,
     span: tuple[int, int],
 ) -> None:

@@ -24,10 +24,10 @@ def validate_rows(
     plan: Plan,
     parameters: Matrix,
     statistics: Matrix,
+    tape: Tape,
     x: Matrix,
     y: Indices,
     rows: Order,
-    tape: Tape,
     losses: NDArray[np.float64],
     k: int,
 ) -> None:

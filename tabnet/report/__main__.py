@@ -68,9 +68,9 @@ def run(options: argparse.Namespace) -> None:
 def _save(path: Path, drawn: report.Report) -> None:
     picture = images.svg(report.picture(drawn))
     if path.suffix == ".png":
-        files.write_bytes(path, images.png(picture))
+        files.write_bytes(path, images.squeezed(images.png(picture).result()))
     else:
-        files.write_text(path, picture)
+        files.write_text(path, picture.result())
 
 
 if __name__ == "__main__":

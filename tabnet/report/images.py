@@ -1,28 +1,40 @@
-"""Charts as pictures, without a browser."""
+"""Charts compiled, and as pictures, without a browser: each comes later, in the order asked for."""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from concurrent.futures import Future
 from typing import Any
 
 import altair as alt
-import vl_convert
 
+from tabnet.rendering import rendering
 from tabnet.report import theme
 
+VEGA_LITE = "_".join(alt.SCHEMA_VERSION.split(".")[:2])  # as vl-convert names it: v6_4
 
-def svg(chart: alt.LayerChart, **config: Any) -> str:
+
+def vega(chart: alt.LayerChart, **config: Any) -> Future[dict[str, Any]]:
+    """A chart's Vega specification; `config` goes to `theme.config`."""
+    return rendering().call("vegalite_to_vega", _spec(chart, config), vl_version=VEGA_LITE)
+
+
+def svg(chart: alt.LayerChart, **config: Any) -> Future[str]:
     """A chart as SVG text; `config` goes to `theme.config`."""
+    return rendering().call("vegalite_to_svg", _spec(chart, config), vl_version=VEGA_LITE)
+
+
+def _spec(chart: alt.LayerChart, config: dict[str, Any]) -> dict[str, Any]:
     with alt.data_transformers.disable_max_rows():
-        # Not validated again, as the page's charts.
-        spec = chart.configure(**theme.config(**config)).to_dict(validate=False, format="vega")
-    return str(vl_convert.vega_to_svg(spec))
+        # Not validated again: half the time of a report, for charts that our tests validate.
+        spec: dict[str, Any] = chart.configure(**theme.config(**config)).to_dict(validate=False)
+    return spec
 
 
-def png(svg: str, *, scale: float = 2) -> bytes:
+def png(svg: Future[str], *, scale: float = 2) -> Future[bytes]:
     """A picture in SVG as PNG, `scale` device pixels to a pixel."""
-    return squeezed(vl_convert.svg_to_png(svg, scale=scale))
+    return rendering().call("svg_to_png", svg, scale=scale)
 
 
 def squeezed(png: bytes) -> bytes:

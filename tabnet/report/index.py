@@ -41,7 +41,8 @@ def html(cards: Sequence[Card]) -> str:
 
 def drawn(chart: alt.LayerChart, description: str) -> str:
     """A chart as SVG in the colours of the page that it will lie in."""
-    text = images.svg(chart.properties(description=description), background="transparent")
+    later = images.svg(chart.properties(description=description), background="transparent")
+    text = later.result()
     for colour, variable in theme.VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"{variable}"')
     return text

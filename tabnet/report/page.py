@@ -7,7 +7,8 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -17,7 +18,7 @@ import altair as alt
 import jinja2
 from markupsafe import Markup
 
-from tabnet.report import theme
+from tabnet.report import images, theme
 from tabnet.report.bundle import vega
 
 Table = Sequence[Sequence[str]]
@@ -59,18 +60,28 @@ def script_json(value: object) -> Markup:
     return Markup(text)
 
 
-def compiled(figure: Figure) -> dict[str, Any]:
-    """A figure's Vega specification, as wide as its place in the page and in the page's colours."""
-    chart = figure.chart.configure(**theme.config(background="transparent"))
-    chart = chart.properties(width="container", description=figure.description or figure.title)
-    # Not validated again: half the time of a report, for charts that our tests validate.
-    spec = theme.with_variables(chart.to_dict(validate=False, format="vega"))
+def compiled(figures: Iterable[Figure]) -> dict[str, dict[str, Any]]:
+    """The figures' Vega specifications by name."""
+    later = {figure.name: _vega(figure) for figure in figures}
+    return {name: _coloured(spec.result()) for name, spec in later.items()}
+
+
+def _vega(figure: Figure) -> Future[dict[str, Any]]:
+    """A figure's Vega specification, as wide as its place in the page."""
+    description = figure.description or figure.title
+    chart = figure.chart.properties(width="container", description=description)
+    return images.vega(chart, background="transparent")
+
+
+def _coloured(spec: dict[str, Any]) -> dict[str, Any]:
+    """The specification in the page's colours."""
+    spec = theme.with_variables(spec)
     for mark in spec["marks"]:
         update = mark["encode"]["update"]
         # Vega blanks a picture while its address loads, an image in hand it draws at once.
         if mark["type"] == "image":
             update["image"] = update.pop("url")
-    return dict(spec)
+    return spec
 
 
 def policy(code: str) -> str:
@@ -144,7 +155,7 @@ def render(
 ) -> str:
     """The page of one data set; `texts` fill the template."""
     further = without_truth.figures if without_truth else ()
-    specs = {figure.name: compiled(figure) for figure in (heat, strip, *further, *figures)}
+    specs = compiled([heat, strip, *further, *figures])
     return (
         environment()
         .get_template("report.html.jinja")

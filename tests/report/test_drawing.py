@@ -25,7 +25,9 @@ def viridis() -> Bytes:
     data = pd.DataFrame({"i": range(256), "v": np.arange(256) / 255})
     colour = alt.Color("v:Q", scale=alt.Scale(scheme="viridis", domain=[0, 1]), legend=None)
     chart = alt.Chart(data).mark_rect().encode(x="i:O", color=colour)
-    found = re.findall(r'<path aria-label="i: (\d+);[^>]*fill="([^"]+)"', images.svg(chart))
+    found = re.findall(
+        r'<path aria-label="i: (\d+);[^>]*fill="([^"]+)"', images.svg(chart).result()
+    )
     assert len(found) == 256
     colours = [[int(part) for part in re.findall(r"\d+", text)] for _, text in found]
     if any(text.startswith("#") for _, text in found):

@@ -184,7 +184,7 @@ def test_calibration_counts_every_row_once() -> None:
 
 def test_a_squeezed_picture_is_still_a_picture() -> None:
     chart = predictions.roc(predictions.roc_table(np.array([0.0, 1.0]), np.array([0.1, 0.9])))
-    picture = images.png(images.svg(chart))
+    picture = images.squeezed(images.png(images.svg(chart)).result())
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture[-8:-4] == b"IEND"
     assert images.squeezed(picture) == picture

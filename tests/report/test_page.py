@@ -301,7 +301,7 @@ def test_any_input_has_a_report_and_a_picture(tmp_path: Path, case: str) -> None
     text = Page(report.html(one)).text
     assert f"{one.explanation.rows:,} test observation" in text
     assert "nan" not in text.lower().split()
-    assert "<svg" in images.svg(report.picture(one))
+    assert "<svg" in images.svg(report.picture(one)).result()
 
 
 def test_the_command_draws_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

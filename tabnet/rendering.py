@@ -1,0 +1,92 @@
+"""vl-convert in a process of its own: charts to Vega and SVG, SVG to PNG.
+
+It takes half a second to start, and while it works no other thread of its process does. So it
+starts with the first module that draws, while the next ones are imported, and works while the next
+chart is described.
+"""
+
+import atexit
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+
+class Rendering:
+    """Calls of vl-convert's functions, in the order in which they are asked for."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", __name__],
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        self._caller = ThreadPoolExecutor(1)
+        atexit.register(self.end)
+
+    def call(self, function: str, *arguments: Any, **options: Any) -> Future[Any]:
+        """What a function of vl-convert returns or raises, later.
+
+        An argument can be the future of an earlier call: its result is meant. Raises
+        ChildProcessError if the process has ended.
+        """
+        return self._caller.submit(self._call, function, arguments, options)
+
+    def _call(self, function: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        known = [each.result() if isinstance(each, Future) else each for each in arguments]
+        try:
+            pickle.dump((function, known, options), self._process.stdin)
+            self._process.stdin.flush()
+            result, error = pickle.load(self._process.stdout)
+        except (BrokenPipeError, EOFError):
+            status = self._process.wait()
+            raise ChildProcessError(f"what draws the charts ended with status {status}") from None
+        if error is not None:
+            raise error
+        return result
+
+    def end(self) -> None:
+        """End the process, which keeps nothing."""
+        self._process.kill()
+        # What it was asked for last may not have reached it.
+        with suppress(BrokenPipeError), self._process:  # which closes the pipes, and waits
+            pass
+
+
+@cache
+def rendering() -> Rendering:
+    """The process that renders for this one, started when first asked for."""
+    return Rendering()
+
+
+def _serve() -> None:
+    """Answer calls until there are no more, or nobody who asks."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asking process gets it as well, and ends
+    with suppress(BrokenPipeError), os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for what a library may print
+        import vl_convert
+
+        vl_convert.vegalite_to_svg({"mark": "point"})  # starts all of it
+        with suppress(EOFError):
+            while True:
+                function, arguments, options = pickle.load(sys.stdin.buffer)
+                answer: tuple[Any, Exception | None]
+                try:
+                    answer = getattr(vl_convert, function)(*arguments, **options), None
+                except Exception as error:  # the asking process raises it
+                    answer = None, error
+                pickle.dump(answer, answers)
+                answers.flush()
+
+
+if __name__ == "__main__":
+    _serve()
