@@ -131,6 +131,12 @@ class TorchEngine:
         logits, _ = self.network(self.x[rows])
         return _cross_entropy(logits, self.y[rows]).sum(0)
 
+    def finite(self) -> NDArray[np.bool_]:
+        """Whether all of a seed's weights are finite: K."""
+        weights = self.network.state_dict().values()
+        of_each = [tensor.isfinite().flatten(1).all(1) for tensor in weights]
+        return np.asarray(torch.stack(of_each).all(0).cpu().numpy())
+
     def weights(self) -> Arrays:
         """The networks' parameters and running statistics, by name, each with a leading K."""
         state = self.network.state_dict()

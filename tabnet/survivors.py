@@ -38,6 +38,9 @@ class Engine(Protocol):
         With the running statistics, and without a change to anything.
         """
 
+    def finite(self) -> NDArray[np.bool_]:
+        """Whether all of a seed's weights are finite: K."""
+
     def weights(self) -> Arrays:
         """The networks' parameters and running statistics, by name, each with a leading K."""
 
@@ -126,7 +129,7 @@ class Survivors:
         """Leave out those whose weights are not finite after an epoch; their losses become NaN."""
         if not self.kept:
             return
-        finite = _finite(self.engine.weights())
+        finite = self.engine.finite()
         losses[[k for k, good in zip(self.kept, finite, strict=True) if not good]] = np.nan
         self._drop(~finite, f"weights are not finite after epoch {epoch}")
 
@@ -182,9 +185,3 @@ class Survivors:
                 self.engine = self._make(self.seeds)
                 if self._rows:
                     self.engine.load(*self._rows)
-
-
-def _finite(weights: Arrays) -> NDArray[np.bool_]:
-    """Which seeds' weights are finite, K."""
-    of_each = [np.isfinite(w).reshape(len(w), -1).all(1) for w in weights.values()]
-    return np.asarray(np.stack(of_each).all(0))

@@ -84,11 +84,9 @@ class KernelEngine:
         self.sums = [self._sums(batch_rows, ghost_rows) for _ in range(self.threads.count)]
         # Each thread's, for a seed of its own, and for one that all of them share. What they are
         # given here is written in place from now on.
-        both = (self.sums, [self.sums[0]] * self.threads.count)
-        self._calls = [
-            [iterate.bound(self.plan, self.now, *own) for own in zip(sums, self.tapes, strict=True)]
-            for sums in both
-        ]
+        call = iterate.bound(self.plan, self.now)
+        self._alone = [call.bound(*own) for own in zip(self.sums, self.tapes, strict=True)]
+        self._together = [call.bound(self.sums[0], tape) for tape in self.tapes]
 
     def _threads(self, n_seeds: int, epoch_work: int) -> int:
         """Those that wait for each other after an epoch, or for a seed that they share."""
@@ -124,12 +122,13 @@ class KernelEngine:
         share = n_parts >= 2 * count and chosen(self.train.threads, work=self._batch_work) >= count
         apart = n_seeds - (n_seeds % count if share else 0)
         steps, every = (0, n_steps), (0, MOST_PARTS)
-        alone, together = ([c.bound(batches) for c in calls] for calls in self._calls)
+        alone = [call.bound(batches) for call in self._alone]
 
         def train(thread: int, k: int) -> None:
             alone[thread](k, steps, every, *_WHOLE)
 
         self.threads.each(train, range(apart))
+        together = [call.bound(batches) for call in self._together] if share else []
         for k in range(apart, n_seeds):
             for b in range(n_steps):
                 self._share(together, k, (b, b + 1), n_parts)
@@ -213,6 +212,11 @@ class KernelEngine:
     @cached_property
     def _tiles(self) -> list[Tape]:
         return [tape(self.plan, TILE_ROWS) for _ in range(self.threads.count)]
+
+    def finite(self) -> NDArray[np.bool_]:
+        """Whether all of a seed's weights are finite: K."""
+        numbers = np.concatenate([self.now.parameters, self.now.statistics], 1)
+        return np.asarray(np.isfinite(numbers).all(1))
 
     def weights(self) -> Arrays:
         """The networks' parameters and running statistics, by name, each with a leading K."""
