@@ -112,7 +112,10 @@ def attention(
     s: int,
     rows: int,
 ) -> None:
-    """M[s] = mask_function(P[s] * norm(W^T a[s])), P[s + 1] = P[s] * (gamma - M[s]); M[s] * x."""
+    """M[s] = mask_function(P[s] * norm(W^T a[s])), P[s + 1] = P[s] * (gamma - M[s]); M[s] * x.
+
+    The first prior is 1, and the one after the last step is not needed.
+    """
     z, prior, mask = tape.z[s], tape.prior[s], tape.mask[s]
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
     at = matrix(statistics, plan.attention_statistics[s], 2, plan.n_features)
@@ -124,7 +127,8 @@ def attention(
     for v in range(0, rows, BLOCK):
         for d in range(plan.n_features):
             weight, bias = norm[0, d] * inverse[d], norm[1, d]
-            store(mask, d, v, (weight * load_block(z, d, v) + bias) * load_block(prior, d, v))
+            n = weight * load_block(z, d, v) + bias
+            store(mask, d, v, n * load_block(prior, d, v) if s else n)
         if plan.entmax:
             masks.entmax15(mask, v)
         else:
@@ -133,7 +137,8 @@ def attention(
             m = load_block(mask, d, v)
             store(masked, d, v, m * load_block(tape.x, d, v))
             if not final:
-                store(relaxed, d, v, load_block(prior, d, v) * (plan.gamma - m))
+                left = plan.gamma - m
+                store(relaxed, d, v, load_block(prior, d, v) * left if s else left)
 
 
 @compiled
