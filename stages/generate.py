@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from stages import run
 from tabnet import tables
+from tabnet.ahead import ahead
 from tabnet.datasets import DATASETS, SPLITS, Dataset
 from tabnet.params import Params
 
@@ -27,7 +28,7 @@ def main(params: Params, dataset: str) -> None:
     with tables.writer(folder / "relevance.parquet", truth) as relevance:
         for split in SPLITS:
             with tables.writer(folder / f"{split}.parquet", features) as out:
-                for sample in rule.samples(rows[split], seed=seed, split=split):
+                for sample in ahead(rule.samples(rows[split], seed=seed, split=split)):
                     # Two words, taken by number: pyarrow reads numpy's strings one by one.
                     answers = WORDS.take(pa.array(sample.y.view(np.int8)))
                     out.write(_batch([*sample.x.T, answers], features))

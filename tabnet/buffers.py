@@ -6,7 +6,6 @@ shuffles what it holds, and trains on it as on a small table. Every row comes on
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet import schedule
+from tabnet.ahead import ahead
 from tabnet.source import Floats, Indices, Source
 from tabnet.validation import Parts, split, validation_rows
 
@@ -79,14 +79,18 @@ class Buffers:
     def epoch(self, number: int) -> Iterator[Buffer]:
         """The buffers of an epoch (from 0), with each seed's rows to train on in its order."""
         pieces, streams = self.pieces(number), schedule.streams(self._seeds, number)
-        for groups, (x, y) in zip(pieces, _ahead(self._source.read, pieces), strict=True):
+        for groups, (x, y) in zip(pieces, self._read(pieces), strict=True):
             yield Buffer(x, y, _shuffled(self._rows(groups, lambda p: p.training), streams))
 
     def held_out(self) -> Iterator[Buffer]:
         """The buffers of all groups in their order, with each seed's rows to validate on."""
         pieces = self._pieces(range(len(self._source.sizes)))
-        for groups, (x, y) in zip(pieces, _ahead(self._source.read, pieces), strict=True):
+        for groups, (x, y) in zip(pieces, self._read(pieces), strict=True):
             yield Buffer(x, y, self._rows(groups, lambda p: p.validation))
+
+    def _read(self, pieces: Sequence[Sequence[int]]) -> Iterator[tuple[Floats, Indices]]:
+        found = map(self._source.read, pieces)
+        return found if len(pieces) == 1 else ahead(found)
 
     def _rows(self, groups: Sequence[int], part: Callable[[Parts], Order]) -> Order:
         """Each seed's part of the rows of these groups, numbered as they are read: N x K."""
@@ -105,18 +109,3 @@ def _shuffled(rows: Order, streams: Sequence[np.random.Generator]) -> Order:
     for k, stream in enumerate(streams):
         order[:, k] = rows[stream.permutation(len(rows)), k]
     return order
-
-
-def _ahead(
-    read: Callable[[Sequence[int]], tuple[Floats, Indices]], pieces: Sequence[Sequence[int]]
-) -> Iterator[tuple[Floats, Indices]]:
-    """What `read` gives for each of the pieces, the next one in a thread while one is used."""
-    if len(pieces) == 1:
-        yield read(pieces[0])
-        return
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(read, pieces[0])
-        for piece in pieces[1:]:
-            found, following = following.result(), reader.submit(read, piece)
-            yield found
-        yield following.result()

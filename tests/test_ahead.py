@@ -1,0 +1,55 @@
+"""Items made ahead: the same ones, in their order, and never more than one too early."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tabnet.ahead import ahead
+
+
+@given(st.lists(st.one_of(st.none(), st.integers())))
+def test_the_items_are_the_same(items: list[int | None]) -> None:
+    assert list(ahead(items)) == items
+
+
+def test_one_item_at_most_is_made_too_early() -> None:
+    made = 0
+
+    def items() -> Iterator[int]:
+        nonlocal made
+        for n in range(10):
+            made += 1
+            yield n
+
+    for n in ahead(items()):
+        assert made <= n + 2
+
+
+def test_what_goes_wrong_is_raised_in_its_place() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("the second one")
+
+    found = ahead(items())
+    assert next(found) == 1
+    with pytest.raises(ValueError, match="the second one"):
+        next(found)
+
+
+def test_who_stops_early_leaves_nothing_running() -> None:
+    closed = []
+
+    def items() -> Iterator[int]:
+        try:
+            yield from range(10)
+        finally:
+            closed.append(True)
+
+    source = items()
+    found = ahead(source)
+    assert next(found) == 0
+    found.close()  # type: ignore[attr-defined]
+    source.close()  # type: ignore[attr-defined]
+    assert closed == [True]
