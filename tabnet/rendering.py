@@ -6,8 +6,9 @@ chart is described.
 """
 
 import atexit
+import base64
+import json
 import os
-import pickle
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 
 class Rendering:
@@ -32,10 +33,10 @@ class Rendering:
         atexit.register(self.end)
 
     def call(self, function: str, *arguments: Any, **options: Any) -> Future[Any]:
-        """What a function of vl-convert returns or raises, later.
+        """What a function of vl-convert returns, later: JSON, text, or bytes.
 
-        An argument can be the future of an earlier call: its result is meant. Raises
-        ChildProcessError if the process has ended.
+        An argument can be the future of an earlier call: its result is meant. Raises RuntimeError
+        with what the function raises, ChildProcessError if the process has ended.
         """
         return self._caller.submit(self._call, function, arguments, options)
 
@@ -44,15 +45,17 @@ class Rendering:
         assert self._process.stdout is not None
         known = [each.result() if isinstance(each, Future) else each for each in arguments]
         try:
-            pickle.dump((function, known, options), self._process.stdin)
-            self._process.stdin.flush()
-            result, error = pickle.load(self._process.stdout)
-        except (BrokenPipeError, EOFError):
+            _write(self._process.stdin, [function, known, options])
+            answer = _read(self._process.stdout)
+        except BrokenPipeError:
+            answer = None
+        if answer is None:
             status = self._process.wait()
-            raise ChildProcessError(f"what draws the charts ended with status {status}") from None
+            raise ChildProcessError(f"what draws the charts ended with status {status}")
+        result, encoded, error = answer
         if error is not None:
-            raise error
-        return result
+            raise RuntimeError(f"{function}: {error}")
+        return base64.b64decode(result) if encoded else result
 
     def end(self) -> None:
         """End the process, which keeps nothing."""
@@ -68,6 +71,18 @@ def rendering() -> Rendering:
     return Rendering()
 
 
+def _write(pipe: IO[bytes], message: object) -> None:
+    """One line of JSON."""
+    pipe.write(json.dumps(message).encode() + b"\n")
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes]) -> Any:
+    """What was written; None at the end."""
+    line = pipe.readline()
+    return json.loads(line) if line.endswith(b"\n") else None
+
+
 def _serve() -> None:
     """Answer calls until there are no more, or nobody who asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asking process gets it as well, and ends
@@ -76,16 +91,16 @@ def _serve() -> None:
         import vl_convert
 
         vl_convert.vegalite_to_svg({"mark": "point"})  # starts all of it
-        with suppress(EOFError):
-            while True:
-                function, arguments, options = pickle.load(sys.stdin.buffer)
-                answer: tuple[Any, Exception | None]
-                try:
-                    answer = getattr(vl_convert, function)(*arguments, **options), None
-                except Exception as error:  # the asking process raises it
-                    answer = None, error
-                pickle.dump(answer, answers)
-                answers.flush()
+        while asked := _read(sys.stdin.buffer):
+            function, arguments, options = asked
+            try:
+                result = getattr(vl_convert, function)(*arguments, **options)
+            except Exception as error:  # the asking process raises it
+                _write(answers, [None, False, str(error)])
+                continue
+            encoded = isinstance(result, bytes)
+            text = base64.b64encode(result).decode("ascii") if encoded else result
+            _write(answers, [text, encoded, None])
 
 
 if __name__ == "__main__":
