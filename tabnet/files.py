@@ -118,7 +118,8 @@ def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
         stack.callback(_remove, temporary)
         while not temporary.exists():  # cleared up by another writer before it was locked: again
             create(temporary)
-            stack.enter_context(_locked(temporary, fcntl.LOCK_EX))
+            with suppress(FileNotFoundError):
+                stack.enter_context(_locked(temporary, fcntl.LOCK_EX))
         yield temporary
 
 
@@ -139,17 +140,25 @@ def _remove_leftovers(target: Path) -> None:
     pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.tmp")
     for path in target.parent.iterdir():
         if pattern.fullmatch(path.name):
-            with suppress(BlockingIOError), _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB):
-                _remove(path)
+            # Written by another, or gone meanwhile: what is there now may be another file.
+            with (
+                suppress(BlockingIOError, FileNotFoundError),
+                _locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB) as found,
+            ):
+                if os.path.samestat(os.fstat(found), path.stat()):
+                    _remove(path)
 
 
 @contextmanager
-def _locked(path: Path, how: int) -> Iterator[None]:
-    """Holds an advisory lock on a file or folder, which ends with the process at the latest."""
+def _locked(path: Path, how: int) -> Iterator[int]:
+    """Holds an advisory lock on a file or folder, which ends with the process at the latest.
+
+    Yields its descriptor.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, how)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -12,11 +12,15 @@ import os
 import signal
 import subprocess
 import sys
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO, Any
+
+Asked = tuple[str, tuple[Any, ...], dict[str, Any]]  # a function, its arguments and its options
 
 
 class Rendering:
@@ -29,7 +33,9 @@ class Rendering:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        self._caller = ThreadPoolExecutor(1)
+        self._asked: SimpleQueue[tuple[Future[Any], Asked]] = SimpleQueue()
+        # Not a pool's, which would be waited for at exit, whatever is still to be drawn.
+        Thread(target=self._answer, daemon=True).start()
         atexit.register(self.end)
 
     def call(self, function: str, *arguments: Any, **options: Any) -> Future[Any]:
@@ -38,7 +44,17 @@ class Rendering:
         An argument can be the future of an earlier call: its result is meant. Raises RuntimeError
         with what the function raises, ChildProcessError if the process has ended.
         """
-        return self._caller.submit(self._call, function, arguments, options)
+        future: Future[Any] = Future()
+        self._asked.put((future, (function, arguments, options)))
+        return future
+
+    def _answer(self) -> None:
+        while True:
+            future, asked = self._asked.get()
+            try:
+                future.set_result(self._call(*asked))
+            except Exception as error:  # whoever waits for the result raises it
+                future.set_exception(error)
 
     def _call(self, function: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         assert self._process.stdin is not None
@@ -87,7 +103,9 @@ def _serve() -> None:
     """Answer calls until there are no more, or nobody who asks."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the asking process gets it as well, and ends
     with suppress(BrokenPipeError), os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers:
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # for what a library may print
+        # For what a library may print; there need not be a stderr.
+        other = sys.stderr.fileno() if sys.stderr else os.open(os.devnull, os.O_WRONLY)
+        os.dup2(other, sys.stdout.fileno())
         import vl_convert
 
         vl_convert.vegalite_to_svg({"mark": "point"})  # starts all of it

@@ -1,6 +1,7 @@
 """Items made ahead: the same ones, in their order, and never more than one too early."""
 
 from collections.abc import Iterator
+from threading import Event
 
 import pytest
 from hypothesis import given
@@ -12,6 +13,20 @@ from tabnet.ahead import ahead
 @given(st.lists(st.one_of(st.none(), st.integers())))
 def test_the_items_are_the_same(items: list[int | None]) -> None:
     assert list(ahead(items)) == items
+
+
+def test_the_next_item_is_made_while_one_is_used() -> None:
+    second = Event()
+
+    def items() -> Iterator[int]:
+        yield 1
+        second.set()
+        yield 2
+
+    found = ahead(items())
+    assert next(found) == 1
+    assert second.wait(10)
+    assert list(found) == [2]
 
 
 def test_one_item_at_most_is_made_too_early() -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tabnet.kernel import entry_points
 from tabnet.kernel.compiled import compiled
-from tabnet.kernel.entry_points import Call, entry_point, folder, source_digest
+from tabnet.kernel.entry_points import Call, entry_point, source_digest
 from tests.imports import ROOT
 
 USES = """
@@ -127,6 +127,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 TELL = Counted().entry_point()
+REAL_FOLDER = entry_points.folder
 
 
 def numbers(dtype: type, n_axes: int) -> st.SearchStrategy[NDArray[Any]]:
@@ -141,7 +142,7 @@ def numbers(dtype: type, n_axes: int) -> st.SearchStrategy[NDArray[Any]]:
         Given,
         yes=st.booleans(),
         number=st.integers(-(2**52), 2**52),
-        share=st.floats(width=32, allow_nan=False).map(np.float32),
+        share=st.floats(width=32, allow_nan=False, allow_subnormal=False).map(np.float32),
         pair=st.builds(Pair, whole=numbers(np.int32, 1), real=numbers(np.float64, 1)),
         matrix=numbers(np.float32, 2),
         stack=numbers(np.float32, 3),
@@ -160,7 +161,7 @@ def test_code_is_compiled_once_and_kept(kept: Path) -> None:
     first, later = Counted(), Counted()
     once = _told(first.entry_point(), _given())
     (file,) = kept.iterdir()
-    assert file.name.startswith("tell-")
+    assert file.name.startswith(f"{__name__}.tell-")
     again = later.entry_point()
     assert _told(again, _given()) == once
     assert _told(again, _given(1)) == pytest.approx(_expected(_given(1), last=True))
@@ -180,14 +181,41 @@ def test_code_is_of_one_processor(kept: Path, monkeypatch: pytest.MonkeyPatch) -
     for name in ("one", "other"):
         monkeypatch.setattr(entry_points, "target", lambda name=name: name)
         _told(Counted().entry_point(), _given())
-    assert sorted(file.name for file in kept.iterdir()) == ["tell-one", "tell-other"]
+    assert sorted(file.name.rpartition("-")[2] for file in kept.iterdir()) == ["one", "other"]
 
 
-def test_where_nothing_can_be_kept_code_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entry_points, "folder", lambda: None)
+def test_where_nothing_can_be_kept_code_is_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "file"
+    nowhere.touch()
+    monkeypatch.setattr(entry_points, "folder", lambda: nowhere)
     counted = Counted()
     assert _told(counted.entry_point(), _given()) == pytest.approx(_expected(_given(), last=True))
     assert counted.times == 1
+
+
+@pytest.mark.parametrize("damage", ["cut", "flipped", "empty", "foreign"])
+def test_damaged_code_is_compiled_anew(kept: Path, damage: str) -> None:
+    _told(Counted().entry_point(), _given())
+    (file,) = kept.iterdir()
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    flipped = bytes([whole[middle] ^ 1])
+    file.write_bytes(
+        {
+            "cut": whole[:-1],
+            "flipped": whole[:middle] + flipped + whole[middle + 1 :],
+            "empty": b"",
+            "foreign": b"\xff\n" * 100,
+        }[damage]
+    )
+    counted = Counted()
+    assert _told(counted.entry_point(), _given()) == pytest.approx(_expected(_given(), last=True))
+    assert counted.times == 1
+    later = Counted()
+    _told(later.entry_point(), _given())
+    assert later.times == 0
 
 
 @compiled
@@ -209,15 +237,29 @@ def test_subnormal_numbers_are_zero_in_compiled_code_alone() -> None:
     "changed",
     [
         _given()._replace(number=True),
-        _given()._replace(matrix=np.zeros((2, 3))),  # type: ignore[arg-type]
-        _given()._replace(matrix=np.zeros(6, np.float32)),
-        _given()._replace(matrix=np.zeros((3, 2), np.float32).T),
-        _given()._replace(share=0.25),  # type: ignore[arg-type]
+        _given()._replace(matrix=np.ones((2, 3))),  # type: ignore[arg-type]
+        _given()._replace(span=(True, 4)),
     ],
 )
-def test_other_types_do_not_enter(changed: Given) -> None:
-    _told(TELL, _given())
-    with pytest.raises(TypeError):
+def test_other_types_have_code_of_their_own(kept: Path, changed: Given) -> None:
+    """Those that come first do not decide for the others."""
+    counted = Counted()
+    function = counted.entry_point()
+    for each in (changed, _given(), changed):
+        assert _told(function, each) == pytest.approx(_expected(each, last=True))
+    assert counted.times == len([*kept.iterdir()]) == 2
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        _given()._replace(matrix=np.zeros((3, 2), np.float32).T),
+        _given()._replace(share=0.25),  # type: ignore[arg-type]
+        _given()._replace(share=None),  # type: ignore[arg-type]
+    ],
+)
+def test_what_compiled_code_would_misread_does_not_enter(changed: Given) -> None:
+    with pytest.raises(TypeError, match="however"):
         _told(TELL, changed)
 
 
@@ -233,16 +275,10 @@ def test_numbas_own_functions_cannot_be_called(kept: Path) -> None:
 
 
 def test_code_is_kept_by_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder.cache_clear()
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    try:
-        assert folder() == tmp_path / f"kernel-{source_digest()}"
-        assert folder() in list(tmp_path.iterdir())
-    finally:
-        folder.cache_clear()
+    assert REAL_FOLDER() == tmp_path / f"kernel-{source_digest()}"
 
 
-@pytest.mark.skipif(folder() is None, reason="no cache folder can be written here")
 def test_what_is_compiled_runs_without_the_compiler() -> None:
     """A process that trains and explains with code that is kept imports neither Numba nor torch."""
     subprocess.run([sys.executable, "-m", "tabnet.kernel"], cwd=ROOT, check=True)

@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,16 @@ def test_a_failed_rename_brings_the_old_folder_back(
         fill(folder)
     assert os.listdir(tmp_path) == ["folder"]
     assert os.listdir(target) == ["old.txt"]
+
+
+def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """The last one's bytes are there, whole, and no temporary name is left."""
+    target = tmp_path / "target"
+
+    def write(number: int) -> None:
+        files.write_bytes(target, b"%03d" % number * 1000)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(400)))
+    assert [path.name for path in tmp_path.iterdir()] == ["target"]
+    assert target.read_bytes() in [b"%03d" % number * 1000 for number in range(400)]

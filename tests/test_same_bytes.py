@@ -48,8 +48,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     copy.set(datasets=f"[{DATASET}]")
     # Compiled code of its own: it may not write into root's.
     code = copy.path.with_name("compiled")
-    if found := entry_points.folder():
-        shutil.copytree(found, code / found.name)
+    found = entry_points.folder()
+    shutil.copytree(found, code / found.name)
     command = ["env", "-u", "HOME", "sh", "-c", "umask 077; exec dvc repro -q"]
     if AS_OTHER:
         for path in (copy.path, code):

@@ -24,6 +24,34 @@ import sys, stages.{}
 for module in list(sys.modules.values()):
     print(getattr(module, "__file__", ""))
 """
+EVERYWHERE = """
+if m1:
+    import m1
+elif m2:
+    import m2
+else:
+    import m3
+try:
+    import m4
+except ImportError:
+    import m5
+else:
+    import m6
+finally:
+    import m7
+for _ in ():
+    import m8
+else:
+    import m9
+with open("") as _:
+    import m10
+match m11:
+    case 1:
+        import m11
+class C:
+    async def f():
+        import m12
+"""
 DRAWING = {"report", "index", "seed_counts", "paper"}
 TRAINING = {"train", "trust", "peers", "seed_counts"}
 
@@ -125,3 +153,15 @@ def test_imports_are_found_at_any_depth(module: str, monkeypatch: pytest.MonkeyP
     found = stage_code.named(module)
     stage_code.named.cache_clear()
     assert sorted(found) == sorted(map(str, expected))
+
+
+def test_imports_are_found_in_every_kind_of_statement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(EVERYWHERE)
+    monkeypatch.setattr(stage_code, "source", lambda _: path)
+    stage_code.named.cache_clear()
+    found = stage_code.named("module")
+    stage_code.named.cache_clear()
+    assert sorted(found, key=lambda name: int(name[1:])) == [f"m{n}" for n in range(1, 13)]

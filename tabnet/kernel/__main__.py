@@ -28,14 +28,15 @@ def warm() -> None:
 
 def main() -> None:
     where = folder()
-    kept = f"kept in {where}" if where else "not kept: no cache folder can be written"
-    new = where is None or not any(where.glob(f"*-{target()}"))
+    new = not any(where.glob(f"*-{target()}"))
     if new:
         print("Compiling the CPU kernel (once a machine; some 15 seconds)", flush=True)
     start = time.perf_counter()
     warm()
     done = "compiled" if new else "was compiled already"
-    print(f"The CPU kernel {done}: {time.perf_counter() - start:.1f} s, {kept}")
+    kept = any(where.glob(f"*-{target()}"))
+    place = f"kept in {where}" if kept else f"not kept: {where} cannot be written"
+    print(f"The CPU kernel {done}: {time.perf_counter() - start:.1f} s, {place}")
 
 
 if __name__ == "__main__":

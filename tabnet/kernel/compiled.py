@@ -52,8 +52,9 @@ def _njit(**more: Any) -> Any:
 
 def machine_code(function: Any, arguments: tuple[object, ...]) -> tuple[bytes, bytes]:
     """An entry point for arguments like these as objects to link: its own, and its `CALLER`."""
-    function.compile(tuple(numba.typeof(argument) for argument in arguments))
-    (result,) = function.overloads.values()
+    types = tuple(numba.typeof(argument) for argument in arguments)
+    function.compile(types)
+    result = function.overloads[types]
     _, _, (code, linked) = result.library.serialize_using_object_code()
     _check_calls(llvm.parse_bitcode(linked))
     return code, _caller(result.fndesc)

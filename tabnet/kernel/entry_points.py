@@ -6,22 +6,21 @@ LLVM alone loads it.
 
 The files lie in a folder named after the content of this package's sources: a change in any of
 them compiles anew, and a copy of the repository somewhere else does not. The folder is in
-NUMBA_CACHE_DIR if that is set, else in the user's cache folder (~/.cache/tabnet on Linux); where
-neither can be written, nothing is kept.
+NUMBA_CACHE_DIR if that is set, else in the user's cache folder (~/.cache/tabnet on Linux); where it
+cannot be written, nothing is kept, and what is damaged is compiled anew.
 """
 
 import ctypes
 import hashlib
-import json
 import os
 from array import array
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from threading import Lock
-from typing import NamedTuple
 
 import llvmlite.binding as llvm
 import numpy as np
@@ -33,62 +32,53 @@ from tabnet import files
 _SETTINGS = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
 
 Argument = object  # a number, a C-contiguous array, or a tuple of arguments
-
-
-class MachineCode(NamedTuple):
-    """An entry point's machine code.
-
-    Its function `CALLER` takes the address of all arguments' slots, one after the other, and
-    returns 0; `takes` are the arguments' types. A slot has 64 bits and holds a number or, of
-    an array, what Numba knows of it (see `_append`).
-    """
-
-    takes: tuple[str, ...]
-    objects: tuple[bytes, ...]
-
-
+# An entry point's machine code: its own, and that of a function `CALLER` that takes the address of
+# all arguments' slots, one after the other, and returns 0. A slot has 64 bits and holds a number
+# or, of an array, one of the things that Numba knows of it (see `_append`).
+Objects = tuple[bytes, bytes]
 CALLER = "call"
 
 
 def entry_point(find: Callable[[], Callable[..., None]]) -> "Call":
     """A compiled function: called without the GIL; loaded, or even compiled, when it first is.
 
-    `find` has its name, and imports and returns what Numba compiles, which returns nothing. The
-    arguments have the same types in all calls.
+    `find` has its name, and imports and returns what Numba compiles, which returns nothing. For
+    arguments of other types it is compiled once more.
     """
     return Call(_Function(find), (), array("q"), [])
 
 
 class _Function:
     def __init__(self, find: Callable[[], Callable[..., None]]) -> None:
-        self.name = find.__name__
+        self.name = f"{find.__module__}.{find.__name__}"
         self._find = find
         self._loading = Lock()
-        self._loaded: tuple[tuple[str, ...], Callable[[int], int]] | None = None
+        self.loaded: dict[tuple[str, ...], Callable[[int], int]] = {}  # by types of arguments
 
     def run(self, call: "Call") -> None:
-        takes, function = self._loaded or self._load(call)
-        # Wrong ones would be taken for what they are not, in any memory.
-        if (*call.types,) != takes:
-            raise TypeError(f"{self.name} takes {takes}, however: {call.types}")
+        types = tuple(call.types)
+        function = self.loaded.get(types) or self._load(types, call.arguments)
         if status := function(call.slots.buffer_info()[0]):
             raise RuntimeError(f"{self.name}: status {status}")
 
-    def _load(self, call: "Call") -> tuple[tuple[str, ...], Callable[[int], int]]:
+    def _load(
+        self, types: tuple[str, ...], arguments: tuple[Argument, ...]
+    ) -> Callable[[int], int]:
         with self._loading:
-            if self._loaded is None:
-                code = _kept(self.name)
-                if code is None:
+            if types not in self.loaded:
+                path = _path(self.name, types)
+                objects = _kept(path)
+                if objects is None:
                     from tabnet.kernel.compiled import machine_code
 
-                    objects = machine_code(self._find(), call.arguments)
-                    code = MachineCode((*call.types,), objects)
-                    _keep(self.name, code)
-                self._loaded = code.takes, _linked(code.objects)
-        return self._loaded
+                    objects = machine_code(self._find(), arguments)
+                    with suppress(OSError):
+                        _keep(path, objects)
+                self.loaded[types] = _linked(objects)
+        return self.loaded[types]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call:
     """A compiled function with its first arguments, or all."""
 
@@ -133,13 +123,14 @@ def _append(argument: Argument, slots: "array[int]", types: list[str]) -> None:
 
 
 def machine() -> llvm.TargetMachine:
-    """What LLVM writes and loads code for: this processor."""
+    """What LLVM loads code for, and compiles the callers: this kind of processor."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    return llvm.Target.from_default_triple().create_target_machine(jit=True)
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    return target.create_target_machine(jit=True)
 
 
-def _linked(objects: tuple[bytes, ...]) -> Callable[[int], int]:
+def _linked(objects: Objects) -> Callable[[int], int]:
     """The function `CALLER` of the objects, in memory."""
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine())
     for code in objects:
@@ -154,55 +145,46 @@ def _linked(objects: tuple[bytes, ...]) -> Callable[[int], int]:
 _engines: list[llvm.ExecutionEngine] = []  # whose memory the functions lie in
 
 
-def _kept(name: str) -> MachineCode | None:
-    """What is kept of an entry point, if anything is."""
-    path = _path(name)
-    if path is None or not path.exists():
-        return None
-    head, _, body = path.read_bytes().partition(b"\n")
-    takes, sizes = json.loads(head)
-    first, _ = sizes
-    return MachineCode((*takes,), (body[:first], body[first:]))
+def _path(name: str, types: tuple[str, ...]) -> Path:
+    digest = hashlib.sha256(" ".join(types).encode()).hexdigest()[:16]
+    return folder() / f"{name}-{digest}-{target()}"
 
 
-def _keep(name: str, code: MachineCode) -> None:
-    path = _path(name)
-    if path is not None:
-        head = json.dumps([code.takes, [*map(len, code.objects)]])
-        files.write_bytes(path, b"\n".join([head.encode(), b"".join(code.objects)]))
+def _kept(path: Path) -> Objects | None:
+    """What is kept there, if it is whole: a digest, the first object's size, and both objects."""
+    with suppress(OSError, ValueError):
+        digest, size, code = path.read_bytes().split(b"\n", 2)
+        if digest.decode("ascii") == hashlib.sha256(code).hexdigest():
+            return code[: int(size)], code[int(size) :]
+    return None
 
 
-def _path(name: str) -> Path | None:
-    where = folder()
-    return None if where is None else where / f"{name}-{target()}"
+def _keep(path: Path, objects: Objects) -> None:
+    code = b"".join(objects)
+    head = f"{hashlib.sha256(code).hexdigest()}\n{len(objects[0])}\n"
+    files.write_bytes(path, head.encode() + code)
 
 
 @cache
 def target() -> str:
-    """A digest of the processor that code is compiled for."""
-    parts = [llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()]
+    """A digest of the processor and system that code is compiled for."""
+    parts = [llvm.get_process_triple(), llvm.get_host_cpu_name()]
+    parts += [llvm.get_host_cpu_features().flatten()]
     parts += [f"{name}={os.environ.get(name)}" for name in _SETTINGS]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 @cache
 def source_digest() -> str:
-    """A digest of the kernel's sources and the compiler, by which compiled code is found."""
-    digest = hashlib.sha256(version("numba").encode())
+    """A digest of the kernel's sources and of what compiles and loads, by which code is found."""
+    versions = [version("numba"), ".".join(map(str, llvm.llvm_version_info))]
+    digest = hashlib.sha256(" ".join(versions).encode())
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
 
-@cache
-def folder() -> Path | None:
-    """Where compiled code is kept, made if need be; None if it cannot be written."""
+def folder() -> Path:
+    """Where compiled code is kept, if it can be."""
     base = os.environ.get("NUMBA_CACHE_DIR") or user_cache_path("tabnet", appauthor=False)
-    path = Path(base) / f"kernel-{source_digest()}"
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    # As it will be written: by what the process may, which can be more than what its user may.
-    effective = os.access in os.supports_effective_ids
-    return path if os.access(path, os.W_OK, effective_ids=effective) else None
+    return Path(base) / f"kernel-{source_digest()}"

@@ -24,7 +24,10 @@ def consensus_rows(
     distances: Matrix,
     span: tuple[int, int],
 ) -> None:
-    """Of rows span[0] to span[1]. Shapes: K x D x B, E x 2, `_keys`, D x B, K x B (zeros)."""
+    """Of rows span[0] to span[1].
+
+    Shapes: K x D x B, E x 2, those of `consensus._keys`, D x B, K x B (zeros).
+    """
     n_seeds, n_features = aggregate.shape[:2]
     total = keys[n_seeds]
     for start in range(span[0], span[1], TILE_ROWS):

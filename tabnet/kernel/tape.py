@@ -13,7 +13,8 @@ Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 
 LINE = 16  # float32 in a line of the cache
-# So many rows are explained at a time: what the layers write then stays in a core's cache.
+# So many rows are explained, validated, or put in order at a time: what they leave on their way
+# then stays in a core's cache.
 TILE_ROWS = 128
 # Compiled code goes through rows in blocks of as many at most.
 _LARGEST_BLOCK = 64

@@ -28,6 +28,18 @@ rendering().call("vegalite_to_vega", {"mark": "point"}).result()
 print(rendering()._process.pid, flush=True)
 time.sleep(60)
 """
+# Ends while more is to be drawn than can be in that time.
+BUSY = """
+import time
+from tabnet.rendering import rendering
+values = [{"a": n, "b": n * n % 97} for n in range(20_000)]
+chart = {"data": {"values": values}, "mark": "point", "encoding": {
+    "x": {"field": "a", "type": "quantitative"}, "y": {"field": "b", "type": "quantitative"}}}
+rendering().call("vegalite_to_vega", {"mark": "point"}).result()
+for _ in range(100):
+    rendering().call("vegalite_to_svg", chart)
+print(time.monotonic(), rendering()._process.pid)
+"""
 
 
 @pytest.fixture
@@ -92,3 +104,13 @@ def test_it_ends_with_the_process_that_asks(how: signal.Signals, tmp_path: Path)
         process.wait(10)
     assert gone(pid)
     assert said.read_text().count("Traceback") == (1 if how == signal.SIGINT else 0)
+
+
+def test_who_ends_does_not_wait_for_what_is_still_to_be_drawn() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    start, pid = done.stdout.split()
+    assert time.monotonic() - float(start) < 5  # all would take minutes
+    assert gone(int(pid))
+    assert done.stderr == ""
