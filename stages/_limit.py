@@ -74,7 +74,11 @@ def watch(name: str) -> bool:
         said = pipe.read().decode(errors="replace")
     _, status = os.waitpid(child, 0)
     code = os.waitstatus_to_exitcode(status)
-    if code == 0 or not _for_lack_of_memory(said, code):
+    # What a process of its own says while it ends may stand around the line.
+    told = re.search(rf"{re.escape(name)} must fit into memory, however: .*", said)
+    if code and told:
+        sys.stderr.write(f"{told[0]}\n")
+    elif code == 0 or not _for_lack_of_memory(said, code):
         sys.stderr.write(said)
     else:
         reason = _reason(said.splitlines(), code)
@@ -85,8 +89,7 @@ def watch(name: str) -> bool:
 
 
 def _for_lack_of_memory(said: str, code: int) -> bool:
-    told = "must fit into memory, however: " in said
-    return not told and (-code in _ABORTS or _REFUSED.search(said) is not None)
+    return -code in _ABORTS or _REFUSED.search(said) is not None
 
 
 def _reason(lines: Sequence[str], code: int) -> str:

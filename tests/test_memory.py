@@ -101,6 +101,13 @@ def test_every_end_for_lack_of_memory_is_one_line(code: str, reason: str) -> Non
     assert done.stderr.count("\n") == 1
 
 
+def test_what_other_processes_say_around_the_line_is_left_out() -> None:
+    code = "os.write(2, b'# Fatal'); print(_limit.line('train@syn2', 'none'), file=sys.stderr)"
+    done = watched(f"{code}; os.write(2, b'# at 0x1'); sys.exit(1)", mebibytes=2000)
+    assert done.stderr == f"{_limit.line('train@syn2', 'none')}\n"
+    assert done.returncode == 1
+
+
 def test_other_ends_are_as_without_a_limit() -> None:
     for code, status in [("assert False, 'a bug'", 1), ("sys.exit('a mistake')", 1), ("", 0)]:
         limited_, free = (watched(code, mebibytes=m) for m in (2000, None))
