@@ -20,21 +20,11 @@ from tabnet.kernel import functions, masks
 from tabnet.kernel.consensus import consensus, consensus_rows
 from tabnet.kernel.engine import KernelEngine, iterate, validate_rows
 from tabnet.kernel.explainer import KernelExplainer, explain_rows
+from tabnet.kernel.memory import load, load_block, store
 from tabnet.kernel.plan import pack, size
 from tabnet.kernel.tape import aligned_zeros, stride
 from tabnet.kernel.threads import Threads, shares
-from tabnet.kernel.vectors import (
-    BLOCK,
-    LANES,
-    Vector,
-    element,
-    keep_first,
-    load,
-    load_block,
-    store,
-    total,
-    totals,
-)
+from tabnet.kernel.vectors import BLOCK, LANES, Vector, element, keep_first, total, totals
 from tabnet.params import Model, Train
 from tabnet.schedule import batch_slices, streams
 from tabnet.weights import initial

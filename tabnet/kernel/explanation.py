@@ -6,10 +6,11 @@ from numpy.typing import NDArray
 from tabnet.kernel import layers
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import exp
+from tabnet.kernel.memory import load, matrix, store
 from tabnet.kernel.network import forward
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.tape import TILE_ROWS, Tape
-from tabnet.kernel.vectors import LANES, load, matrix, maximum, select_greater, store, zeros
+from tabnet.kernel.vectors import LANES, maximum, select_greater, zeros
 from tabnet.masks import Masks
 
 Floats = NDArray[np.float32]

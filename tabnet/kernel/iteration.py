@@ -10,20 +10,11 @@ from tabnet.kernel.batches import BETA1, BETA2, Batches, State, Sums
 from tabnet.kernel.bits import reciprocal
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import exp, log
+from tabnet.kernel.memory import load, matrix, prefetch, store
 from tabnet.kernel.network import backward, forward
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.tape import LINE, Tape
-from tabnet.kernel.vectors import (
-    LANES,
-    keep_first,
-    load,
-    matrix,
-    maximum,
-    prefetch,
-    store,
-    total,
-    zeros,
-)
+from tabnet.kernel.vectors import LANES, keep_first, maximum, total, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]

@@ -13,23 +13,14 @@ from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, spliced
 from tabnet.kernel.functions import sigmoid
+from tabnet.kernel.memory import load, load_block, store
 from tabnet.kernel.products import (
     add_weight_gradient,
     centred_product,
     clear_past,
     product_backward,
 )
-from tabnet.kernel.vectors import (
-    BLOCK,
-    LANES,
-    Vector,
-    element,
-    load,
-    load_block,
-    store,
-    totals,
-    zeros,
-)
+from tabnet.kernel.vectors import BLOCK, LANES, Vector, element, totals, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]

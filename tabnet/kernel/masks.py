@@ -9,15 +9,8 @@ from numpy.typing import NDArray
 
 from tabnet.kernel.bits import square_root
 from tabnet.kernel.compiled import compiled
-from tabnet.kernel.vectors import (
-    Vector,
-    any_greater,
-    load_block,
-    maximum,
-    select_greater,
-    store,
-    zero_block,
-)
+from tabnet.kernel.memory import load_block, store
+from tabnet.kernel.vectors import Vector, any_greater, maximum, select_greater, zero_block
 
 Matrix = NDArray[np.float32]
 _ZERO, _ONE, _HALF = np.float32(0), np.float32(1), np.float32(0.5)

@@ -4,8 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled
+from tabnet.kernel.memory import load, store
 from tabnet.kernel.tape import TILE_ROWS
-from tabnet.kernel.vectors import LANES, load, maximum, minimum, store, zeros
+from tabnet.kernel.vectors import LANES, maximum, minimum, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]

@@ -11,6 +11,7 @@ from tabnet.kernel import layers, masks
 from tabnet.kernel.bits import reciprocal
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.functions import log
+from tabnet.kernel.memory import load, load_block, matrix, store
 from tabnet.kernel.parameters import glu_norm, glu_weights
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import add_weight_gradient, product, product_backward
@@ -19,12 +20,8 @@ from tabnet.kernel.vectors import (
     BLOCK,
     LANES,
     keep_first,
-    load,
-    load_block,
-    matrix,
     maximum,
     select_greater,
-    store,
     total,
     zero_block,
     zeros,

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import inlined
+from tabnet.kernel.memory import matrix
 from tabnet.kernel.plan import Plan
-from tabnet.kernel.vectors import matrix
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]

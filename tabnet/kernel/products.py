@@ -13,16 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, spliced
+from tabnet.kernel.memory import add_tile, load, load_block, store
 from tabnet.kernel.vectors import (
     BLOCK,
     LANES,
     Vector,
-    add_tile,
     element,
     keep_first,
-    load,
-    load_block,
-    store,
     totals,
     zero_block,
     zeros,

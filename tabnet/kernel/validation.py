@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from tabnet.kernel import layers
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.iteration import cross_entropy
+from tabnet.kernel.memory import matrix
 from tabnet.kernel.network import forward
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.tape import TILE_ROWS, Tape
-from tabnet.kernel.vectors import matrix
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]

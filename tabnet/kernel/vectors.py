@@ -18,7 +18,6 @@ from numba.core import cgutils, config
 from numba.core.codegen import get_host_cpu_features
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
-from numba.np.arrayobj import populate_array
 
 # Of the processor that Numba compiles for.
 _FEATURES = config.CPU_FEATURES  # type: ignore[attr-defined]
@@ -28,7 +27,7 @@ LANES = 16 if "+avx512f" in _FEATURES else 8 if "+avx" in _FEATURES else 4
 # With AVX-512 there are twice as many registers.
 BLOCK = LANES * (4 if LANES == 16 else 2)
 
-_SCALAR = ir.FloatType()
+SCALAR = ir.FloatType()
 # A product and the sum that it goes into may be rounded once, where the CPU can.
 FUSED = ("contract", "nsz")
 
@@ -41,7 +40,7 @@ class VectorType(types.Type):
 
     def __init__(self, count: int) -> None:
         super().__init__(f"Vector{count}")
-        self.registers = ir.VectorType(_SCALAR, count)
+        self.registers = ir.VectorType(SCALAR, count)
 
 
 @register_model(VectorType)
@@ -51,7 +50,7 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, numba_type, registers)  # type: ignore[no-untyped-call]
 
 
-_VECTOR, _BLOCK = VectorType(LANES), VectorType(BLOCK)
+VECTOR_TYPE, BLOCK_TYPE = VectorType(LANES), VectorType(BLOCK)
 
 
 Builder = Any  # llvmlite's, which writes instructions
@@ -65,20 +64,20 @@ def of_vectors(write: Callable[..., Value]) -> Callable[..., Value]:
     """
 
     def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
-        kind = _vector_type(signature.args)
-        return write(builder, *(_broadcast(builder, value, kind.registers) for value in args))
+        kind = vector_type(signature.args)
+        return write(builder, *(broadcast(builder, value, kind.registers) for value in args))
 
     return generate
 
 
-def _vector_type(kinds: Any) -> Any:
+def vector_type(kinds: Any) -> Any:
     """That of the vectors among the arguments: None if they differ, or others than float32 are."""
     vectors = {kind for kind in kinds if isinstance(kind, VectorType)}
     others = {kind for kind in kinds if kind != types.float32} - vectors
     return vectors.pop() if len(vectors) == 1 and not others else None
 
 
-def _broadcast(builder: Builder, value: Value, registers: Any) -> Value:
+def broadcast(builder: Builder, value: Value, registers: Any) -> Value:
     if value.type == registers:
         return value
     undefined = ir.Constant(registers, ir.Undefined)
@@ -91,7 +90,7 @@ def integers(value: int, count: int) -> Value:
 
 
 def numbers(value: float, count: int) -> Value:
-    return ir.Constant(ir.VectorType(_SCALAR, count), [value] * count)
+    return ir.Constant(ir.VectorType(SCALAR, count), [value] * count)
 
 
 def _arithmetic(symbol: Any, instruction: str) -> None:
@@ -99,12 +98,12 @@ def _arithmetic(symbol: Any, instruction: str) -> None:
 
     class Typing(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            kind = _vector_type(args)
+            kind = vector_type(args)
             return signature(kind, *args) if kind else None
 
     infer_global(symbol)(Typing)
     write = of_vectors(lambda builder, a, b: getattr(builder, instruction)(a, b, flags=FUSED))
-    for kind in (_VECTOR, _BLOCK):
+    for kind in (VECTOR_TYPE, BLOCK_TYPE):
         for operands in ((kind, kind), (kind, types.float32), (types.float32, kind)):
             lower_builtin(symbol, *operands)(write)
 
@@ -124,88 +123,13 @@ def operation(build: Callable[..., Any]) -> Callable[..., Any]:
 @operation
 def zeros(typing_context: Any) -> Any:
     """A vector of zeros."""
-    return _VECTOR(), lambda context, builder, signature, args: numbers(0, LANES)
+    return VECTOR_TYPE(), lambda context, builder, signature, args: numbers(0, LANES)
 
 
 @operation
 def zero_block(typing_context: Any) -> Any:
     """A block of zeros."""
-    return _BLOCK(), lambda context, builder, signature, args: numbers(0, BLOCK)
-
-
-@operation
-def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
-    """array[row, column : column + LANES] of a C-contiguous float32 matrix."""
-    return _VECTOR(array, types.intp, types.intp), _load
-
-
-@operation
-def load_block(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
-    """array[row, column : column + BLOCK] of a C-contiguous float32 matrix."""
-    return _BLOCK(array, types.intp, types.intp), _load
-
-
-def _load(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
-    pointer = _pointer(context, builder, signature, args, signature.return_type.registers)
-    return builder.load(pointer, align=4)
-
-
-@operation
-def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
-    """array[row, column : column + a vector's length] = the vector; a float32 fills LANES."""
-
-    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
-        kind = _vector_type(signature.args[3:]) or _VECTOR
-        pointer = _pointer(context, builder, signature, args, kind.registers)
-        builder.store(_broadcast(builder, args[3], kind.registers), pointer, align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, vector), generate
-
-
-@operation
-def matrix(typing_context: Any, flat: Any, start: Any, rows: Any, columns: Any) -> Any:
-    """The rows x columns numbers of a vector in memory from `start` on, as a matrix there."""
-    kind = types.Array(flat.dtype, 2, "C")
-
-    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
-        flat, start, *shape = args
-        given = context.make_array(signature.args[0])(context, builder, flat)
-        made = context.make_array(kind)(context, builder)
-        populate_array(
-            made,
-            data=builder.gep(given.data, [start]),
-            shape=shape,
-            strides=[builder.mul(shape[1], given.itemsize), given.itemsize],
-            itemsize=given.itemsize,
-            meminfo=None,
-        )
-        return made._getvalue()
-
-    return kind(flat, types.intp, types.intp, types.intp), generate
-
-
-def _pointer(context: Any, builder: Builder, signature: Any, args: Any, registers: Any) -> Value:
-    kind = signature.args[0]
-    array = context.make_array(kind)(context, builder, args[0])
-    item = cgutils.get_item_pointer(context, builder, kind, array, args[1:3], wraparound=False)
-    return builder.bitcast(item, registers.as_pointer())
-
-
-@operation
-def prefetch(typing_context: Any, array: Any, i: Any) -> Any:
-    """Ask for the line of the cache that has the i-th number of a C-contiguous array."""
-
-    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
-        given = context.make_array(signature.args[0])(context, builder, args[0])
-        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
-        ask = llvm(builder, "prefetch.p0", ir.VoidType(), byte, flag, flag, flag)
-        read, stay, data = (ir.Constant(flag, value) for value in (0, 3, 1))
-        place = builder.bitcast(builder.gep(given.data, [args[1]]), byte)
-        builder.call(ask, [place, read, stay, data])
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp), generate
+    return BLOCK_TYPE(), lambda context, builder, signature, args: numbers(0, BLOCK)
 
 
 @operation
@@ -213,8 +137,8 @@ def total(typing_context: Any, x: Any) -> Any:
     """The sum of a vector's elements, a float32."""
 
     def write(builder: Builder, x: Value) -> Value:
-        add = llvm(builder, f"vector.reduce.fadd.v{x.type.count}f32", _SCALAR, _SCALAR, x.type)
-        return builder.call(add, [ir.Constant(_SCALAR, 0.0), x], fastmath=("reassoc",))
+        add = llvm(builder, f"vector.reduce.fadd.v{x.type.count}f32", SCALAR, SCALAR, x.type)
+        return builder.call(add, [ir.Constant(SCALAR, 0.0), x], fastmath=("reassoc",))
 
     return types.float32(x), of_vectors(write)
 
@@ -239,7 +163,7 @@ def totals(typing_context: Any, vectors: Any) -> Any:
         first = [*each, *each[:1] * (LANES - count)]
         return shuffled(builder, sums[0], sums[0], first)
 
-    return _VECTOR(vectors), generate
+    return VECTOR_TYPE(vectors), generate
 
 
 def _reversed(i: int, count: int) -> int:
@@ -271,33 +195,13 @@ def element(typing_context: Any, x: Any, i: Any) -> Any:
 
 
 @operation
-def add_tile(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
-    """array[row + r, column : column + 4] += vector[4 r : 4 r + 4] for each r < LANES / 4.
-
-    Such a tile of a matrix has as many numbers as a vector.
-    """
-
-    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
-        array, row, column, vector = args
-        four = ir.VectorType(_SCALAR, 4)
-        for r in range(LANES // 4):
-            place = (array, builder.add(row, row.type(r)), column)
-            pointer = _pointer(context, builder, signature, place, four)
-            added = shuffled(builder, vector, vector, [4 * r + i for i in range(4)])
-            builder.store(builder.fadd(builder.load(pointer, align=4), added), pointer, align=4)
-        return context.get_dummy_value()
-
-    return types.void(array, types.intp, types.intp, vector), generate
-
-
-@operation
 def select_greater(typing_context: Any, a: Any, b: Any, x: Any, y: Any) -> Any:
     """By element, x where a > b, else y."""
 
     def write(builder: Builder, a: Value, b: Value, x: Value, y: Value) -> Value:
         return builder.select(builder.fcmp_ordered(">", a, b), x, y)
 
-    kind = _vector_type((a, b, x, y))
+    kind = vector_type((a, b, x, y))
     return kind(a, b, x, y), of_vectors(write)
 
 
@@ -309,7 +213,7 @@ def keep_first(typing_context: Any, x: Any, n: Any) -> Any:
         x, n = args
         n = builder.trunc(n, ir.IntType(32))
         lanes = ir.Constant(ir.VectorType(n.type, x.type.count), [*range(x.type.count)])
-        first = builder.icmp_signed("<", lanes, _broadcast(builder, n, lanes.type))
+        first = builder.icmp_signed("<", lanes, broadcast(builder, n, lanes.type))
         return builder.select(first, x, numbers(0, x.type.count))
 
     return x(x, types.intp), generate
@@ -334,7 +238,7 @@ def maximum(typing_context: Any, a: Any, b: Any) -> Any:
     def write(builder: Builder, a: Value, b: Value) -> Value:
         return builder.select(builder.fcmp_ordered("<", a, b), b, a)
 
-    return _vector_type((a, b))(a, b), of_vectors(write)
+    return vector_type((a, b))(a, b), of_vectors(write)
 
 
 @operation
@@ -344,7 +248,7 @@ def minimum(typing_context: Any, a: Any, b: Any) -> Any:
     def write(builder: Builder, a: Value, b: Value) -> Value:
         return builder.select(builder.fcmp_ordered(">", a, b), b, a)
 
-    return _vector_type((a, b))(a, b), of_vectors(write)
+    return vector_type((a, b))(a, b), of_vectors(write)
 
 
 def llvm(builder: Builder, name: str, returns: Any, *takes: Any) -> Value:

@@ -1,0 +1,117 @@
+"""Vectors from arrays in memory and into them, and parts of arrays as matrices."""
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.np.arrayobj import populate_array
+
+from tabnet.kernel.vectors import (
+    BLOCK_TYPE,
+    LANES,
+    SCALAR,
+    VECTOR_TYPE,
+    Builder,
+    Value,
+    broadcast,
+    llvm,
+    operation,
+    shuffled,
+    vector_type,
+)
+
+
+@operation
+def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
+    """array[row, column : column + LANES] of a C-contiguous float32 matrix."""
+    return VECTOR_TYPE(array, types.intp, types.intp), _load
+
+
+@operation
+def load_block(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
+    """array[row, column : column + BLOCK] of a C-contiguous float32 matrix."""
+    return BLOCK_TYPE(array, types.intp, types.intp), _load
+
+
+def _load(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+    pointer = _pointer(context, builder, signature, args, signature.return_type.registers)
+    return builder.load(pointer, align=4)
+
+
+@operation
+def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
+    """array[row, column : column + a vector's length] = the vector; a float32 fills LANES."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        kind = vector_type(signature.args[3:]) or VECTOR_TYPE
+        pointer = _pointer(context, builder, signature, args, kind.registers)
+        builder.store(broadcast(builder, args[3], kind.registers), pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vector), generate
+
+
+@operation
+def add_tile(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
+    """array[row + r, column : column + 4] += vector[4 r : 4 r + 4] for each r < LANES / 4.
+
+    Such a tile of a matrix has as many numbers as a vector.
+    """
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        array, row, column, vector = args
+        four = ir.VectorType(SCALAR, 4)
+        for r in range(LANES // 4):
+            place = (array, builder.add(row, row.type(r)), column)
+            pointer = _pointer(context, builder, signature, place, four)
+            added = shuffled(builder, vector, vector, [4 * r + i for i in range(4)])
+            builder.store(builder.fadd(builder.load(pointer, align=4), added), pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vector), generate
+
+
+@operation
+def matrix(typing_context: Any, flat: Any, start: Any, rows: Any, columns: Any) -> Any:
+    """The rows x columns numbers of a vector in memory from `start` on, as a matrix there."""
+    kind = types.Array(flat.dtype, 2, "C")
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        flat, start, *shape = args
+        given = context.make_array(signature.args[0])(context, builder, flat)
+        made = context.make_array(kind)(context, builder)
+        populate_array(
+            made,
+            data=builder.gep(given.data, [start]),
+            shape=shape,
+            strides=[builder.mul(shape[1], given.itemsize), given.itemsize],
+            itemsize=given.itemsize,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    return kind(flat, types.intp, types.intp, types.intp), generate
+
+
+@operation
+def prefetch(typing_context: Any, array: Any, i: Any) -> Any:
+    """Ask for the line of the cache that has the i-th number of a C-contiguous array."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        given = context.make_array(signature.args[0])(context, builder, args[0])
+        byte, flag = ir.IntType(8).as_pointer(), ir.IntType(32)
+        ask = llvm(builder, "prefetch.p0", ir.VoidType(), byte, flag, flag, flag)
+        read, stay, data = (ir.Constant(flag, value) for value in (0, 3, 1))
+        place = builder.bitcast(builder.gep(given.data, [args[1]]), byte)
+        builder.call(ask, [place, read, stay, data])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp), generate
+
+
+def _pointer(context: Any, builder: Builder, signature: Any, args: Any, registers: Any) -> Value:
+    kind = signature.args[0]
+    array = context.make_array(kind)(context, builder, args[0])
+    item = cgutils.get_item_pointer(context, builder, kind, array, args[1:3], wraparound=False)
+    return builder.bitcast(item, registers.as_pointer())
