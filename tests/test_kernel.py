@@ -20,11 +20,20 @@ from tabnet.kernel import functions, masks
 from tabnet.kernel.consensus import consensus, consensus_rows
 from tabnet.kernel.engine import KernelEngine, iterate, validate_rows
 from tabnet.kernel.explainer import KernelExplainer, explain_rows
-from tabnet.kernel.memory import load, load_block, store
+from tabnet.kernel.memory import append_nonzero, load, load_block, load_rows, store, store_rows
 from tabnet.kernel.plan import pack, size
 from tabnet.kernel.tape import aligned_zeros, stride
 from tabnet.kernel.threads import Threads, shares
-from tabnet.kernel.vectors import BLOCK, LANES, Vector, element, keep_first, total, totals
+from tabnet.kernel.vectors import (
+    BLOCK,
+    LANES,
+    Vector,
+    element,
+    keep_first,
+    total,
+    totals,
+    transposed,
+)
 from tabnet.params import Model, Train
 from tabnet.schedule import batch_slices, streams
 from tabnet.weights import initial
@@ -200,7 +209,7 @@ def test_an_interrupted_run_ends_with_the_same_bits() -> None:
 
 
 @pytest.mark.parametrize("mask_type", ["sparsemax", "entmax15"])
-@pytest.mark.parametrize(("n_d", "n_features"), [(8, 10), (3, 7)])
+@pytest.mark.parametrize(("n_d", "n_features"), [(8, 10), (3, 7), (8, 100)])
 def test_what_lies_past_the_last_row_does_not_matter(
     mask_type: Literal["sparsemax", "entmax15"], n_d: int, n_features: int
 ) -> None:
@@ -209,7 +218,7 @@ def test_what_lies_past_the_last_row_does_not_matter(
     case = Case(model, CASE.train, n_features, 3, 100)
     clean, dirty = case.kernel(), case.kernel()
     for array in (*dirty.tapes[0], *dirty._tiles[0], dirty.sums[0].x):
-        array[...] = np.nan
+        array[...] = np.nan if array.dtype == np.float32 else 2**31 - 1
     for tape in (dirty.tapes[0], dirty._tiles[0]):
         tape.prior[0] = 1  # the only part of a tape that is read before it is written
     for engine in (clean, dirty):
@@ -277,6 +286,38 @@ def test_sums_of_vectors_and_the_first_of_their_elements() -> None:
         np.testing.assert_array_equal(y[1, :LANES], first[:LANES])
         np.testing.assert_array_equal(y[2], first)
         assert y[3, 0] == x[0].sum()
+
+
+def test_a_square_of_vectors_transposed() -> None:
+    def run(x: NDArray[np.float32], y: NDArray[np.float32]) -> None:
+        store_rows(y, 2, 3, transposed(load_rows(x, 1, 2)))
+
+    compiled: Any = numba.njit(run)
+    x = np.random.default_rng(0).standard_normal((LANES + 3, LANES + 5)).astype(np.float32)
+    y, expected = np.zeros_like(x), np.zeros_like(x)
+    compiled(x, y)
+    expected[2 : 2 + LANES, 3 : 3 + LANES] = x[1 : 1 + LANES, 2 : 2 + LANES].T
+    np.testing.assert_array_equal(y, expected)
+
+
+def test_what_is_not_0_is_appended_in_its_order() -> None:
+    def run(x: NDArray[np.float32], places: NDArray[np.int32], values: NDArray[np.float32]) -> int:
+        size = 0
+        for i in range(x.shape[0]):
+            for j in range(0, x.shape[1], LANES):
+                size += append_nonzero(places[0], places[1], values, size, load(x, i, j), i, j)
+        return size
+
+    compiled: Any = numba.njit(run)
+    rng = np.random.default_rng(0)
+    for share in (0, 0.05, 0.5, 1):
+        x = rng.standard_normal((7, 3 * LANES)).astype(np.float32)
+        x[rng.random(x.shape) >= share] = 0
+        x[x > 1], x[x < -2] = np.nan, -0.0  # no number is kept, and minus 0 is 0
+        places, values = np.zeros((2, x.size + LANES), np.int32), np.zeros(x.size + LANES, "f4")
+        size = compiled(x, places, values)
+        np.testing.assert_array_equal(places[:, :size], np.nonzero(x))
+        np.testing.assert_array_equal(values[:size], x[np.nonzero(x)])
 
 
 @pytest.mark.parametrize("mask_function", [masks.sparsemax, masks.entmax15])

@@ -14,12 +14,8 @@ from numpy.typing import NDArray
 from tabnet.kernel.compiled import compiled, spliced
 from tabnet.kernel.functions import sigmoid
 from tabnet.kernel.memory import load, load_block, store
-from tabnet.kernel.products import (
-    add_weight_gradient,
-    centred_product,
-    clear_past,
-    product_backward,
-)
+from tabnet.kernel.products import centred_product, clear_past
+from tabnet.kernel.support import Support, kept_means, kept_product
 from tabnet.kernel.vectors import BLOCK, LANES, Vector, element, totals, zeros
 
 Floats = NDArray[np.float32]
@@ -74,6 +70,31 @@ def centred(
         means(x, rows, x_mean[: len(x)], False)
         _mean_products(w, x_mean, statistics)
     centred_product(w, x, statistics[0], h, rows)
+    _deviations(h, statistics, inverse, rows, training)
+
+
+@compiled
+def centred_kept(
+    w: Matrix,
+    support: Support,
+    statistics: Matrix,
+    h: Matrix,
+    inverse: Floats,
+    x_mean: Floats,
+    by_row: Matrix,
+    rows: int,
+    training: bool,
+) -> None:
+    """`centred` of masked features, by what the mask keeps."""
+    if training:
+        kept_means(support, rows, x_mean[: len(w)])
+        _mean_products(w, x_mean, statistics)
+    kept_product(w, support, statistics, by_row, h, rows)
+    _deviations(h, statistics, inverse, rows, training)
+
+
+@spliced
+def _deviations(h: Matrix, statistics: Matrix, inverse: Floats, rows: int, training: bool) -> None:
     if training:
         clear_past(h, 0, len(h), rows)
         variance = statistics[1]
@@ -133,27 +154,22 @@ def norm_backward(
 
 @compiled
 def glu(
-    x: Matrix,
-    w: Matrix,
-    norm: Matrix,
-    statistics: Matrix,
     h: Matrix,
     inverse: Floats,
+    norm: Matrix,
+    x: Matrix,
     gate: Matrix,
     y: Matrix,
-    x_mean: Floats,
     residual: bool,
     rows: int,
     first: int,
     last: int,
-    training: bool,
 ) -> None:
-    """y = GLU(norm(w^T x)), or sqrt(1/2) (x + that) if residual; GLU(a, b) = a * sigmoid(b).
+    """y = GLU(norm(h)), or sqrt(1/2) (x + that) if residual; GLU(a, b) = a * sigmoid(b).
 
-    Shapes: x I x V, w I x 2O, h 2O x V (the centred products), gate and y O x V, of which only
-    the features from `first` to `last` are written.
+    Shapes: h 2O x V (the `centred` products w^T x), x, gate and y O x V, of which only the features
+    from `first` to `last` are written.
     """
-    centred(x, w, statistics, h, inverse, x_mean, rows, training)
     half = len(y)
     scale = SQRT_HALF if residual else _ONE
     for f in range(first, last):
@@ -169,15 +185,11 @@ def glu(
 
 @compiled
 def glu_backward(
-    x: Matrix,
-    w: Matrix,
-    norm: Matrix,
     h: Matrix,
     inverse: Floats,
+    norm: Matrix,
     gate: Matrix,
     grad_y: Matrix,
-    grad_x: Matrix,
-    grad_w: Matrix,
     grad_norm: Matrix,
     work: Matrix,
     residual: bool,
@@ -185,10 +197,10 @@ def glu_backward(
     first: int,
     last: int,
 ) -> None:
-    """Adds to the gradients of w and norm; writes grad_x, of x, which is grad_y if residual.
+    """Adds to the gradient of norm; h becomes its gradient, which the product before it needs.
 
-    d(a * s) = s da + a s (1 - s) db with s = sigmoid(b). `work` is 2 x V; h becomes its gradient,
-    from `first` to `last` of each half: elsewhere grad_y is 0.
+    d(a * s) = s da + a s (1 - s) db with s = sigmoid(b). `work` is 2 x V; of h's halves each is
+    written from `first` to `last`: elsewhere grad_y is 0.
     """
     half = len(gate)
     scale = SQRT_HALF if residual else _ONE
@@ -210,6 +222,3 @@ def glu_backward(
         norm_backward(h, f, work, 0, norm, grad_norm, inverse, scale, along, plain, rows)
         along, plain = element(sums, 2), element(sums, 3)
         norm_backward(h, g, work, 1, norm, grad_norm, inverse, scale, along, plain, rows)
-    add_weight_gradient(x, h, grad_w, rows, first, last)
-    add_weight_gradient(x, h, grad_w, rows, half + first, half + last)
-    product_backward(w, h, grad_x, SQRT_HALF if residual else _ZERO, rows, first, last)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.bits import square_root
-from tabnet.kernel.compiled import compiled
+from tabnet.kernel.compiled import compiled, spliced
 from tabnet.kernel.memory import load_block, store
 from tabnet.kernel.vectors import Vector, any_greater, maximum, select_greater, zero_block
 
@@ -104,3 +104,9 @@ def mask_backward(mask: Matrix, grad: Matrix, entmax: bool, v: int) -> None:
 @compiled
 def _slope(p: Vector, entmax: bool) -> Vector:
     return square_root(p) if entmax else select_greater(p, _ZERO, _ONE, _ZERO)
+
+
+@spliced
+def slope(p: np.float32, entmax: bool) -> np.float32:
+    """s of `mask_backward`, of a number."""
+    return np.sqrt(p) if entmax else _ONE if p > _ZERO else _ZERO

@@ -16,6 +16,7 @@ from tabnet.kernel.vectors import (
     Value,
     broadcast,
     llvm,
+    numbers,
     operation,
     shuffled,
     vector_type,
@@ -50,6 +51,79 @@ def store(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -
         return context.get_dummy_value()
 
     return types.void(array, types.intp, types.intp, vector), generate
+
+
+@operation
+def load_rows(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
+    """array[row + i, column : column + LANES] for each i < LANES: a tuple."""
+    kind = types.UniTuple(VECTOR_TYPE, LANES)
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        array, row, column = args
+        loaded = []
+        for i in range(LANES):
+            place = (array, builder.add(row, row.type(i)), column)
+            pointer = _pointer(context, builder, signature, place, VECTOR_TYPE.registers)
+            loaded.append(builder.load(pointer, align=4))
+        return cgutils.pack_array(builder, loaded)
+
+    return kind(array, types.intp, types.intp), generate
+
+
+@operation
+def store_rows(typing_context: Any, array: Any, row: Any, column: Any, vectors: Any) -> Any:
+    """array[row + i, column : column + LANES] = vectors[i], a tuple's, for each i."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        array, row, column, vectors = args
+        for i, vector in enumerate(cgutils.unpack_tuple(builder, vectors)):
+            place = (array, builder.add(row, row.type(i)), column)
+            pointer = _pointer(context, builder, signature, place, vector.type)
+            builder.store(vector, pointer, align=4)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, vectors), generate
+
+
+@operation
+def append_nonzero(
+    typing_context: Any,
+    rows: Any,
+    columns: Any,
+    values: Any,
+    at: Any,
+    x: Any,
+    row: Any,
+    column: Any,
+) -> Any:
+    """Append what is not 0 in a vector, array[row, column : column + LANES]; returns how much.
+
+    From `at` on its rows, columns (int32) and values are written, a whole vector each time.
+    """
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        at, x, row, column = args[3:]
+        integer = ir.IntType(32)
+        places, flags = ir.VectorType(integer, LANES), ir.VectorType(ir.IntType(1), LANES)
+        other = builder.fcmp_unordered("!=", x, numbers(0, LANES))
+
+        def compressed(vector: Value, letter: str) -> Value:
+            name, kind = f"experimental.vector.compress.v{LANES}{letter}32", vector.type
+            compress = llvm(builder, name, kind, kind, flags, kind)
+            return builder.call(compress, [vector, other, ir.Constant(kind, ir.Undefined)])
+
+        row, column = (broadcast(builder, builder.trunc(i, integer), places) for i in (row, column))
+        each = builder.add(column, ir.Constant(places, [*range(LANES)]))
+        found = (row, compressed(each, "i"), compressed(x, "f"))
+        for i, vector in enumerate(found):
+            given = context.make_array(signature.args[i])(context, builder, args[i])
+            place = builder.bitcast(builder.gep(given.data, [at]), vector.type.as_pointer())
+            builder.store(vector, place, align=4)
+        count = builder.ctpop(builder.bitcast(other, ir.IntType(LANES)))
+        return builder.zext(count, ir.IntType(64))
+
+    arrays = rows, columns, values
+    return types.intp(*arrays, types.intp, x, types.intp, types.intp), generate
 
 
 @operation

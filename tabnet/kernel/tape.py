@@ -1,7 +1,7 @@
 """What the passes over a ghost batch write, and how it lies in memory."""
 
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from tabnet.kernel.plan import Plan
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
+Indices = NDArray[np.int32]
 
 LINE = 16  # float32 in a line of the cache
 # So many rows are explained, validated, or put in order at a time: what they leave on their way
@@ -36,6 +37,12 @@ class Tape(NamedTuple):
     prior: Stack  # S x D x V
     mask: Stack  # S x D x V
     masked: Stack  # S x D x V, mask * x
+    # What the masks keep (`support.Support`), of N numbers at most.
+    n_kept: Indices  # S
+    features: Indices  # S x N
+    rows: Indices  # S x N
+    kept: Stack  # S x 2 x N
+    grad_kept: Matrix  # 2 x N
     decision: Matrix  # n_d x V, the steps' sum
     logits: Matrix  # C x V; then their gradient
     grad_decision: Matrix  # n_d x V
@@ -45,15 +52,20 @@ class Tape(NamedTuple):
     grad_prior: Matrix  # D x V
     grad_x: Matrix  # D x V
     work: Matrix  # 2 x V
+    by_row: Matrix  # V x 2O, rounded up to whole lines
     x_mean: Floats  # max(D, O), the means of a product's input
     statistics: Floats  # those of a ghost batch
     tile: Matrix  # D x V, rows to explain
+
+
+_INTEGERS = ("n_kept", "features", "rows")
 
 
 def tape(plan: Plan, rows: int) -> Tape:
     """A tape for ghost batches of at most `rows` rows."""
     v = stride(rows)
     n_steps, features, width = len(plan.attention), plan.n_features, plan.n_d + plan.n_a
+    numbers = features * v + LINE  # what is appended is written as whole vectors
     shapes: dict[str, tuple[int, ...]] = {
         "x": (features, v),
         "h": (*plan.glu.shape, 2 * width, v),
@@ -74,13 +86,21 @@ def tape(plan: Plan, rows: int) -> Tape:
         "grad_prior": (features, v),
         "grad_x": (features, v),
         "work": (2, v),
+        "n_kept": (n_steps,),
+        "features": (n_steps, numbers),
+        "rows": (n_steps, numbers),
+        "kept": (n_steps, 2, numbers),
+        "grad_kept": (2, numbers),
+        "by_row": (v, -(-2 * width // LINE) * LINE),
         "x_mean": (max(features, width),),
         "statistics": (plan.n_statistics,),
         "tile": (features, v),
     }
-    arrays = Tape(**{name: aligned_zeros(shape) for name, shape in shapes.items()})
-    arrays.prior[0] = 1
-    return arrays
+    arrays: dict[str, Any] = {name: aligned_zeros(shape) for name, shape in shapes.items()}
+    arrays |= {name: arrays[name].view(np.int32) for name in _INTEGERS}
+    made = Tape(**arrays)
+    made.prior[0] = 1
+    return made
 
 
 def aligned_zeros(shape: tuple[int, ...]) -> Stack:

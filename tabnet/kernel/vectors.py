@@ -185,6 +185,27 @@ def shuffled(builder: Builder, a: Value, b: Value, lanes: list[int]) -> Value:
 
 
 @operation
+def transposed(typing_context: Any, vectors: Any) -> Any:
+    """The columns of LANES vectors (a tuple), as if they were the rows of a matrix."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        rows = cgutils.unpack_tuple(builder, args[0])
+        width = 1
+        while width < LANES:  # squares of 2 x 2 squares of this width change two of them
+            for r in range(LANES):
+                if not r & width:
+                    a, b = rows[r], rows[r | width]
+                    low = [i - width + LANES if i & width else i for i in range(LANES)]
+                    high = [i + LANES if i & width else i + width for i in range(LANES)]
+                    rows[r] = shuffled(builder, a, b, low)
+                    rows[r | width] = shuffled(builder, a, b, high)
+            width *= 2
+        return cgutils.pack_array(builder, rows)
+
+    return vectors(vectors), generate
+
+
+@operation
 def element(typing_context: Any, x: Any, i: Any) -> Any:
     """A vector's i-th element, a float32."""
 
