@@ -125,6 +125,43 @@ def test_gradients_are_as_accurate_as_torchs() -> None:
         assert ours <= 1.5 * theirs, f"quantile {quantile}: {ours:.2g}, torch's {theirs:.2g}"
 
 
+class SameFeatures(Case):
+    """All steps attend to the same few features, which come back through the priors."""
+
+    def weights(self) -> Arrays:
+        weights = super().weights()
+        for s in range(self.model.n_steps):
+            weights[f"{layout.attention_norm_name(s)}.bias"][:, :6] += 4
+        return weights
+
+
+@pytest.mark.parametrize("mask_type", ["sparsemax", "entmax15"])
+@pytest.mark.parametrize("n_features", [20, 90])
+def test_gradients_come_back_through_what_masks_keep(
+    n_features: int, mask_type: Literal["sparsemax", "entmax15"]
+) -> None:
+    model = Model(n_d=5, n_a=6, n_steps=4, gamma=1.2, mask_type=mask_type, virtual_batch_size=40)
+    case = SameFeatures(model, CASE.train, n_features, 3, 100)
+    exact = oracle_gradient(case, torch.float64)
+    engine = case.kernel()
+    engine.iterate(case.order(), case.whole, [0.0])
+    assert (engine.tapes[0].n_kept > 0).all() == (n_features == 90)
+    theirs = distance(case, oracle_gradient(case, torch.float32), exact)
+    assert distance(case, kernel_gradient(case), exact) <= 1e-4 + 4 * theirs
+
+
+@pytest.mark.parametrize("n_features", [10, 100])
+def test_a_mask_that_is_no_number_is_seen(n_features: int) -> None:
+    case = Case(Model(n_steps=3), Train(seeds=(1, 2)), n_features, 2, 50)
+    weights = case.weights()
+    weights[f"{layout.attention_norm_name(1)}.weight"][0, 3] = np.nan
+    engine = KernelEngine(case.model, weights, train=case.train, rows=case.rows)
+    engine.load(*case.data())
+    losses = engine.iterate(case.order(), case.whole, [0.0])[0]
+    assert np.isnan(losses[0]).all()
+    assert np.isfinite(losses[1]).all()
+
+
 def by_kernel(case: Case) -> Found:
     explainer = KernelExplainer(case.model, case.weights(), n_features=case.n_features, threads=1)
     return computed(case, case.kernel(), explainer)
