@@ -105,10 +105,9 @@ def feature_transformer_backward(
                 w, support, h, tape.by_row, tape.grad_kept, grad_w, rows, first, last
             )
         else:
-            given, half = tape.y[t, layer - 1] if layer else x, plan.n_d + plan.n_a
+            given = tape.y[t, layer - 1] if layer else x
             grad_given = tape.grad_y if layer else tape.grad_masked
             add_weight_gradient(given, h, grad_w, rows, first, last)
-            add_weight_gradient(given, h, grad_w, rows, half + first, half + last)
             residual = layers.SQRT_HALF if layer else _ZERO
             product_backward(w, h, grad_given, residual, rows, first, last)
 

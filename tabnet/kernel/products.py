@@ -53,8 +53,7 @@ def product_backward(
     Of y's two halves each from `first` to `last`, the gradient elsewhere being 0; or, from 0 to O,
     all of it.
     """
-    half = len(grad_y) // 2
-    gates = (half + first, half + last) if last <= half else (0, 0)
+    gates = _gates(grad_y, first, last)
     _product(w.T, grad_y, None, grad_x, kept, rows, (first, last), gates)
 
 
@@ -98,24 +97,34 @@ def _start(mean: Floats | None, o: int) -> Vector:
 def add_weight_gradient(
     x: Matrix, grad_y: Matrix, grad_w: Matrix, rows: int, first: int, last: int
 ) -> None:
-    """grad_w += x grad_y^T, the gradient of `product` with respect to w, from y's first to last.
+    """grad_w += x grad_y^T, the gradient of `product` with respect to w.
 
-    Zeroes what lies past the last row of grad_y, as far as a vector reaches; x is 0 there.
+    Of y's two halves each from `first` to `last`, the gradient elsewhere being 0; or, from 0 to O,
+    all of it. Zeroes what lies past the last row of grad_y, as far as a vector reaches; x is 0
+    there.
     """
     n_in = len(grad_w)
-    clear_past(grad_y, first, last, rows)
-    for i in range(0, n_in, _TILE_IN):
-        for o in range(first, last, _TILE_OUT):
-            sums = _weight_sums(x, grad_y, i, n_in - 1, o, last - 1, rows)
-            if i + _TILE_IN <= n_in and o + _TILE_OUT <= last:
-                add_tile(grad_w, i, o, sums)
-            else:
-                for r in range(min(_TILE_IN, n_in - i)):
-                    for c in range(min(_TILE_OUT, last - o)):
-                        grad_w[i + r, o + c] += element(sums, _TILE_OUT * r + c)
+    for start, stop in ((first, last), _gates(grad_y, first, last)):
+        clear_past(grad_y, start, stop, rows)
+        for i in range(0, n_in, _TILE_IN):
+            for o in range(start, stop, _TILE_OUT):
+                sums = _weight_sums(x, grad_y, i, n_in - 1, o, stop - 1, rows)
+                if i + _TILE_IN <= n_in and o + _TILE_OUT <= stop:
+                    add_tile(grad_w, i, o, sums)
+                else:
+                    for r in range(min(_TILE_IN, n_in - i)):
+                        for c in range(min(_TILE_OUT, stop - o)):
+                            grad_w[i + r, o + c] += element(sums, _TILE_OUT * r + c)
 
 
-@compiled
+@spliced
+def _gates(y: Matrix, first: int, last: int) -> Span:
+    """The same part of y's second half, unless `first` to `last` reaches into it."""
+    half = len(y) // 2
+    return (half + first, half + last) if last <= half else (0, 0)
+
+
+@spliced
 def clear_past(x: Matrix, first: int, last: int, rows: int) -> None:
     """Zeroes what lies past the last row of x's features first to last, as far as a vector reaches.
 
