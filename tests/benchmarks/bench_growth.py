@@ -29,8 +29,9 @@ WHY = """Where the two numbers differ, and why:
 
 - Features and widths: at the smallest sizes norms, gates and masks take most of the time, which
   grows with the width; then the matrix products do, which grow with its square, or with features
-  times width. From some hundred features on, what a ghost batch leaves for its backward pass is
-  more than the nearest cache holds, and every feature costs more.
+  times width. From 64 features on, what a mask leaves out of the product after it is passed over;
+  from some hundred on, what a ghost batch leaves for its backward pass is more than the nearest
+  cache holds.
 - Decision steps: one transformer comes before the first of them, so that S steps cost S + 1.
 - Seeds and rows: linear. Every seed's ghost batches are computed one by one, in the same memory. Of
   few rows, what a batch costs once (clipping, Adam) shows, and in an epoch the start of a training.
