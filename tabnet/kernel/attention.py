@@ -10,8 +10,8 @@ from tabnet.kernel.functions import log
 from tabnet.kernel.memory import load, load_block, matrix, store
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import add_weight_gradient, product_backward
-from tabnet.kernel.support import MASK, WIDE, find_support, support_of
-from tabnet.kernel.tape import Tape
+from tabnet.kernel.support import MASK, find_support, support_of
+from tabnet.kernel.tape import WIDE, Tape
 from tabnet.kernel.vectors import BLOCK, LANES, keep_first, total, zero_block, zeros
 
 Floats = NDArray[np.float32]

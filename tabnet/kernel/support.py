@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.memory import append_nonzero, load, load_rows, store, store_rows
-from tabnet.kernel.tape import Tape
+from tabnet.kernel.tape import KEPT_ONE_IN, Tape
 from tabnet.kernel.vectors import LANES, keep_first, total, transposed, zeros
 
 Floats = NDArray[np.float32]
@@ -20,8 +20,6 @@ Matrix = NDArray[np.float32]
 Indices = NDArray[np.int32]
 
 MASK, MASKED = 0, 1  # of the values
-# With fewer features, or if a mask keeps more than one in so many, whole matrices are faster.
-WIDE, _ONE_IN = 64, 8
 _ZERO = np.float32(0)
 
 
@@ -56,8 +54,8 @@ def find_support(mask: Matrix, tape: Tape, s: int, rows: int) -> bool:
         for v in range(0, rows, LANES):
             m = keep_first(load(mask, d, v), rows - v)
             size += append_nonzero(features, places, values[MASK], size, m, d, v)
-    if _ONE_IN * size > rows * len(mask):
-        return False
+        if KEPT_ONE_IN * size > rows * len(mask):
+            return False
     tape.n_kept[s] = size
     for n in range(size):
         values[MASKED, n] = values[MASK, n] * tape.x[features[n], places[n]]

@@ -17,6 +17,9 @@ LINE = 16  # float32 in a line of the cache
 # So many rows are explained, validated, or put in order at a time: what they leave on their way
 # then stays in a core's cache.
 TILE_ROWS = 128
+# With fewer features, or if a mask keeps more than one number in so many, whole matrices are faster
+# than what the mask keeps.
+WIDE, KEPT_ONE_IN = 64, 8
 # Compiled code goes through rows in blocks of as many at most.
 _LARGEST_BLOCK = 64
 
@@ -65,7 +68,8 @@ def tape(plan: Plan, rows: int) -> Tape:
     """A tape for ghost batches of at most `rows` rows."""
     v = stride(rows)
     n_steps, features, width = len(plan.attention), plan.n_features, plan.n_d + plan.n_a
-    numbers = features * v + LINE  # what is appended is written as whole vectors
+    # One feature's are noted before it is seen that they are too many, and in whole vectors.
+    numbers = features * v // KEPT_ONE_IN + v + LINE if features >= WIDE else LINE
     shapes: dict[str, tuple[int, ...]] = {
         "x": (features, v),
         "h": (*plan.glu.shape, 2 * width, v),
