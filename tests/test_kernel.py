@@ -21,8 +21,9 @@ from tabnet.kernel.consensus import consensus, consensus_rows
 from tabnet.kernel.engine import KernelEngine, iterate, validate_rows
 from tabnet.kernel.explainer import KernelExplainer, explain_rows
 from tabnet.kernel.memory import append_nonzero, load, load_block, load_rows, store, store_rows
-from tabnet.kernel.plan import pack, size
-from tabnet.kernel.tape import aligned_zeros, stride
+from tabnet.kernel.plan import pack, plan, size
+from tabnet.kernel.support import find_support
+from tabnet.kernel.tape import aligned_zeros, stride, tape
 from tabnet.kernel.threads import Threads, shares
 from tabnet.kernel.vectors import (
     BLOCK,
@@ -256,8 +257,8 @@ def test_what_lies_past_the_last_row_does_not_matter(
     clean, dirty = case.kernel(), case.kernel()
     for array in (*dirty.tapes[0], *dirty._tiles[0], dirty.sums[0].x):
         array[...] = np.nan if array.dtype == np.float32 else 2**31 - 1
-    for tape in (dirty.tapes[0], dirty._tiles[0]):
-        tape.prior[0] = 1  # the only part of a tape that is read before it is written
+    for each in (dirty.tapes[0], dirty._tiles[0]):
+        each.prior[0] = 1  # the only part of a tape that is read before it is written
     for engine in (clean, dirty):
         engine.iterate(case.order(), [slice(0, 69), slice(69, 100)], [0.02, 0.02])
     same(clean.state(), dirty.state())
@@ -355,6 +356,25 @@ def test_what_is_not_0_is_appended_in_its_order() -> None:
         size = compiled(x, places, values)
         np.testing.assert_array_equal(places[:, :size], np.nonzero(x))
         np.testing.assert_array_equal(values[:size], x[np.nonzero(x)])
+
+
+@pytest.mark.parametrize(("n_full", "noted"), [(0, 0), (8, 8 * 128), (9, 0), (64, 0)])
+def test_what_is_noted_of_a_mask_has_room(n_full: int, noted: int) -> None:
+    """A mask that keeps just few enough, and those that keep more, write past no end."""
+    wide = plan(Model(n_steps=1), n_features=64, n_classes=2, training=True)
+    made, past = tape(wide, 128), {}
+    for name in ("features", "rows", "kept"):
+        array = getattr(made, name)
+        memory = np.full(array.size + 4 * LANES, -7, array.dtype)
+        past[name] = memory[array.size :]
+        made = made._replace(**{name: memory[: array.size].reshape(array.shape)})
+    mask = np.zeros_like(made.mask[0])
+    mask[:n_full] = 1
+    compiled: Any = numba.njit(lambda mask, tape: find_support(mask, tape, 0, 128))
+    assert compiled(mask, made) == (made.n_kept[0] > 0 or not n_full)
+    assert made.n_kept[0] == noted
+    assert all((memory == -7).all() for memory in past.values())
+    assert (made.kept[0, 1, noted:] == -7).all()
 
 
 @pytest.mark.parametrize("mask_function", [masks.sparsemax, masks.entmax15])

@@ -5,14 +5,14 @@ from numpy.typing import NDArray
 
 from tabnet.kernel import layers, masks
 from tabnet.kernel.bits import reciprocal
-from tabnet.kernel.compiled import compiled, inlined
+from tabnet.kernel.compiled import compiled, inlined, spliced
 from tabnet.kernel.functions import log
 from tabnet.kernel.memory import load, load_block, matrix, store
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import add_weight_gradient, product_backward
 from tabnet.kernel.support import MASK, find_support, support_of
 from tabnet.kernel.tape import WIDE, Tape
-from tabnet.kernel.vectors import BLOCK, LANES, keep_first, total, zero_block, zeros
+from tabnet.kernel.vectors import BLOCK, LANES, Vector, keep_first, total, zero_block, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -95,6 +95,13 @@ def attention_backward(
     return entropy
 
 
+@spliced
+def _entropy(m: Vector) -> tuple[Vector, Vector]:
+    """m log(m + eps), and its derivative."""
+    logarithm = log(m + MASK_EPS)
+    return m * logarithm, logarithm + m * reciprocal(m + MASK_EPS)
+
+
 @inlined
 def _mask_backward(
     norm: Matrix,
@@ -113,9 +120,8 @@ def _mask_backward(
         for d in range(plan.n_features):
             m, g = load_block(mask, d, v), load_block(tape.grad_masked, d, v)
             p, grad_p = load_block(prior, d, v), load_block(grad_prior, d, v)
-            logarithm = log(m + MASK_EPS)
-            slope = logarithm + m * reciprocal(m + MASK_EPS)
-            entropy = entropy - keep_first(m * logarithm, rows - v)
+            part, slope = _entropy(m)
+            entropy = entropy - keep_first(part, rows - v)
             store(grad, d, v, g * load_block(x, d, v) - grad_p * p - entropy_scale * slope)
             store(grad_prior, d, v, grad_p * (plan.gamma - m))
             store(grad_x, d, v, load_block(grad_x, d, v) + g * m)
@@ -157,9 +163,9 @@ def _kept_backward(
     entropy = zeros()
     for n in range(0, support.size, LANES):
         m = load(support.values, MASK, n)
-        logarithm = log(m + MASK_EPS)
-        entropy = entropy - keep_first(m * logarithm, support.size - n)
-        store(grad, slopes, n, entropy_scale * (logarithm + m * reciprocal(m + MASK_EPS)))
+        part, slope = _entropy(m)
+        entropy = entropy - keep_first(part, support.size - n)
+        store(grad, slopes, n, entropy_scale * slope)
     along, weights = tape.work[0], tape.work[1]
     along[:] = _ZERO
     weights[:] = _ZERO

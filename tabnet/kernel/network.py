@@ -16,14 +16,7 @@ from tabnet.kernel.plan import Plan
 from tabnet.kernel.products import add_weight_gradient, product, product_backward
 from tabnet.kernel.support import kept_product_backward, support_of
 from tabnet.kernel.tape import Tape
-from tabnet.kernel.vectors import (
-    LANES,
-    keep_first,
-    maximum,
-    select_greater,
-    total,
-    zeros,
-)
+from tabnet.kernel.vectors import LANES, keep_first, maximum, select_greater, total, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]

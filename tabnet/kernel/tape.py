@@ -39,7 +39,7 @@ class Tape(NamedTuple):
     z_inverse: Matrix  # S x D
     prior: Stack  # S x D x V
     mask: Stack  # S x D x V
-    masked: Stack  # S x D x V, mask * x
+    masked: Stack  # S x D x V, mask * x, unless what the mask keeps is noted
     # What the masks keep (`support.Support`), of N numbers at most.
     n_kept: Indices  # S
     features: Indices  # S x N
