@@ -141,8 +141,9 @@ class SameFeatures(Case):
 def test_gradients_come_back_through_what_masks_keep(
     n_features: int, mask_type: Literal["sparsemax", "entmax15"]
 ) -> None:
-    model = Model(n_d=5, n_a=6, n_steps=4, gamma=1.2, mask_type=mask_type, virtual_batch_size=40)
-    case = SameFeatures(model, CASE.train, n_features, 3, 100)
+    model = Model(n_d=9, n_a=10, n_steps=4, gamma=1.2, mask_type=mask_type, virtual_batch_size=40)
+    train = CASE.train.model_copy(update={"threads": 1})
+    case = SameFeatures(model, train, n_features, 3, 100)
     exact = oracle_gradient(case, torch.float64)
     engine = case.kernel()
     engine.iterate(case.order(), case.whole, [0.0])
