@@ -50,6 +50,10 @@ class Ensemble:
         yes = self.fitted.classes.index(self.positive)
         return self._computed(x, lambda found: found.probability[..., yes])
 
+    def mean(self, x: Floats) -> Floats:
+        """P(yes), the mean over seeds, B x D -> 1 x B."""
+        return np.asarray(self.alone(x).mean(0, keepdims=True))
+
     def together(self, x: Floats) -> Floats:
         """P(yes), first the mean over seeds, then by each seed: B x D -> (1 + K) x B."""
         alone = self.alone(x)

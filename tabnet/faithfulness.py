@@ -9,7 +9,7 @@ regardless of the values that stay (the marginal or interventional expectation o
 M models, B rows, D features, T draws (each with its donors, ties and random orders).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -23,6 +23,8 @@ Places = NDArray[np.int64]
 Predict = Callable[[NDArray[np.float32]], Floats]  # B x D -> M x B, each model's P(yes)
 
 SCORES = ("auc", "log_loss", "drop")
+# A call of a model costs as much as hundreds of rows: so many numbers, or of one k more, at once.
+AT_ONCE = 2**20
 
 
 class Curves(NamedTuple):
@@ -80,12 +82,22 @@ def curves(
     k = counts(x.shape[1])
     keep, remove = (np.zeros((len(k), len(intact), len(SCORES))) for _ in range(2))
     for order, other in zip(place, donors, strict=True):
-        for i, first in enumerate(k):
-            top = order < first  # B x D
-            for total, stays in ((keep, top), (remove, ~top)):
-                changed = predict(np.where(stays, x, other))
+        for i, both in enumerate(_changed(predict, x, order, other, k)):
+            for total, changed in zip((keep, remove), both, strict=True):
                 total[i] += scores(changed, intact, label, known=known) / len(place)
     return Curves(k, keep, remove)
+
+
+def _changed(
+    predict: Predict, x: NDArray[np.float32], order: Places, other: Floats, k: NDArray[np.int64]
+) -> Iterator[Floats]:
+    """Predictions for each k, 2 x M x B: with the first k features kept, and with them replaced."""
+    several = max(1, AT_ONCE // (2 * x.size))
+    for start in range(0, len(k), several):
+        top = order < k[start : start + several, None, None]
+        rows = np.where(np.stack([top, ~top], axis=1), x, other)  # several x 2 x B x D
+        found = predict(rows.reshape(-1, x.shape[1]))
+        yield from found.reshape(-1, *rows.shape[:3]).transpose(1, 2, 0, 3)
 
 
 def scores(changed: Floats, intact: Floats, label: Bools, *, known: Bools) -> NDArray[np.float64]:
@@ -96,7 +108,7 @@ def scores(changed: Floats, intact: Floats, label: Bools, *, known: Bools) -> ND
     """
     sign = np.where(intact > 0.5, 1.0, -1.0)  # M x B
     drop = (sign * (intact - changed.astype(np.float64))).mean(axis=1)
-    truth, p = label[known], changed[:, known]
+    truth, p = label[known], changed.compress(known, axis=1)
     areas = [area_under_roc(one, truth) for one in p]
     return np.stack([areas, log_losses(p, truth), drop], axis=1)
 

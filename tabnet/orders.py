@@ -53,7 +53,7 @@ def judge(
     scored = partial(curves, x=sample.x, donors=donors, label=sample.label, known=sample.known)
     middle = consensus(masks)
     found = {
-        CONSENSUS: scored(ensemble.together, place=places(middle, tie)),
+        CONSENSUS: scored(ensemble.mean, place=places(middle, tie)),
         FIXED: scored(ensemble.together, place=fixed_order(middle.mean(0), tie.shape)),
         RANDOM: scored(ensemble.together, place=places(np.zeros_like(middle), tie)),
     }

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from tabnet import faithfulness
 from tabnet.faithfulness import (
     SCORES,
     Curves,
@@ -123,6 +124,17 @@ def test_models_are_scored_side_by_side() -> None:
     both = curves(by_sign(2, 4), x=X, place=place, donors=DONORS, label=X[:, 2] > 0)
     np.testing.assert_allclose(both.keep[:, :1], run(one_hot(2)).keep, rtol=1e-12)
     assert both.keep[1, 1, DROP] > 0.3  # the second model uses another feature
+
+
+@pytest.mark.parametrize("at_once", [1, 5 * X.size])
+def test_scores_do_not_depend_on_how_many_rows_are_predicted_at_once(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = run(one_hot(2))
+    monkeypatch.setattr(faithfulness, "AT_ONCE", at_once)
+    apart = run(one_hot(2))
+    np.testing.assert_array_equal(apart.keep, together.keep)
+    np.testing.assert_array_equal(apart.remove, together.remove)
 
 
 def test_scores_are_means_over_draws() -> None:

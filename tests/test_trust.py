@@ -129,6 +129,7 @@ def test_an_ensemble_computes_in_batches_what_it_does_at_once(fitted: Fitted) ->
     together = whole.together(X)
     np.testing.assert_allclose(parts.together(X), together, atol=1e-6)
     np.testing.assert_allclose(together[0], together[1:].mean(0), atol=1e-6)
+    np.testing.assert_array_equal(whole.mean(X), together[:1])
     np.testing.assert_allclose(whole.only(3).alone(X)[0], together[3], atol=1e-6)
     no = Ensemble(fitted, positive="no").alone(X)
     np.testing.assert_allclose(no, 1 - together[1:], atol=1e-6)
