@@ -73,7 +73,7 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
             _named(mean, KINDS[1]).encode(x=x, y=y("validation:Q")),
         ]
     layers.append(point.encode(x=x, y=y("mean:Q"), opacity=seen, tooltip=tooltip).add_params(pick))
-    return alt.LayerChart(layer=layers).properties(height=220)
+    return alt.LayerChart(layer=layers, height=220)
 
 
 def _named(line: alt.Chart, name: str) -> alt.Chart:
@@ -153,8 +153,6 @@ def importance(table: pd.DataFrame) -> alt.LayerChart:
     is_consensus = alt.datum.mask == "consensus"
     bars = base.transform_filter(is_consensus).mark_bar(height=alt.RelativeBandSize(band=0.62))
     dots = base.transform_filter(~is_consensus).mark_circle(size=16, opacity=0.75, aria=False)
-    return (
-        alt.LayerChart(layer=[bars.encode(color=colour), dots.encode(color=alt.value(theme.INK))])
-        .add_params(alt.param(name="names", value=names))
-        .properties(height=21 * len(names))
-    )
+    bars = bars.encode(color=colour).add_params(alt.param(name="names", value=names))
+    layers = [bars, dots.encode(color=alt.value(theme.INK))]
+    return alt.LayerChart(layer=layers, height=21 * len(names))

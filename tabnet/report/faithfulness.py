@@ -56,4 +56,4 @@ def curves(table: pd.DataFrame, *, side: str, score: str) -> alt.LayerChart:
         strokeDash=dash.legend(legend), strokeWidth=width.legend(None)
     )
     points = base.mark_point(filled=True, size=26, opacity=1).encode(tooltip=tooltip)
-    return alt.LayerChart(layer=[lines, points]).properties(height=250)
+    return alt.LayerChart(layer=[lines, points], height=250)

@@ -170,8 +170,9 @@ def heatmap(
     drawn = pd.DataFrame(columns=["row", "start", "stop", "value", "share"])
     if size:
         drawn = cells(masks, quantile=quantile, columns=columns, unit=unit)
+    parameters = text_parameters(list(masks), features)
     layers = [
-        blank.encode(y=y, x=alt.value(0), x2=alt.value("width")),
+        blank.encode(y=y, x=alt.value(0), x2=alt.value("width")).add_params(*parameters),
         alt.Chart(drawn).mark_rect(aria=False).encode(x=x, x2="stop:Q", y=y, color=colour),
         title_texts(list(masks), count),
     ]
@@ -179,8 +180,4 @@ def heatmap(
         true = alt.Chart(runs(relevance, panels=len(masks), columns=columns, unit=unit))
         line = true.mark_rule(stroke=theme.TRUTH, strokeWidth=2, strokeCap="butt")
         layers.append(line.encode(x=x, x2="stop:Q", y=alt.Y("row:N", bandPosition=0.94)))
-    return (
-        alt.LayerChart(layer=layers)
-        .add_params(*text_parameters(list(masks), features))
-        .properties(width=columns, height=ROW * row_count(len(masks), count))
-    )
+    return alt.LayerChart(layer=layers, width=columns, height=ROW * row_count(len(masks), count))

@@ -15,21 +15,25 @@ from tabnet.report import theme
 VEGA_LITE = "_".join(alt.SCHEMA_VERSION.split(".")[:2])  # as vl-convert names it: v6_4
 
 
-def vega(chart: alt.LayerChart, **config: Any) -> Future[dict[str, Any]]:
-    """A chart's Vega specification; `config` goes to `theme.config`."""
-    return rendering().call("vegalite_to_vega", _spec(chart, config), vl_version=VEGA_LITE)
+def vega(
+    chart: alt.LayerChart, *, background: str = theme.CARD, **properties: Any
+) -> Future[dict[str, Any]]:
+    """A chart's Vega specification, with some of its properties changed."""
+    spec = _spec(chart, background, properties)
+    return rendering().call("vegalite_to_vega", spec, vl_version=VEGA_LITE)
 
 
-def svg(chart: alt.LayerChart, **config: Any) -> Future[str]:
-    """A chart as SVG text; `config` goes to `theme.config`."""
-    return rendering().call("vegalite_to_svg", _spec(chart, config), vl_version=VEGA_LITE)
+def svg(chart: alt.LayerChart, *, background: str = theme.CARD, **properties: Any) -> Future[str]:
+    """A chart as SVG text, with some of its properties changed."""
+    spec = _spec(chart, background, properties)
+    return rendering().call("vegalite_to_svg", spec, vl_version=VEGA_LITE)
 
 
-def _spec(chart: alt.LayerChart, config: dict[str, Any]) -> dict[str, Any]:
+def _spec(chart: alt.LayerChart, background: str, properties: dict[str, Any]) -> dict[str, Any]:
     with alt.data_transformers.disable_max_rows():
         # Not validated again: half the time of a report, for charts that our tests validate.
-        spec: dict[str, Any] = chart.configure(**theme.config(**config)).to_dict(validate=False)
-    return spec
+        spec: dict[str, Any] = chart.to_dict(validate=False)
+    return {**spec, **properties, "config": theme.config(background=background)}
 
 
 def png(svg: Future[str], *, scale: float = 2) -> Future[bytes]:

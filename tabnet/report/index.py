@@ -41,8 +41,7 @@ def html(cards: Sequence[Card]) -> str:
 
 def drawn(chart: alt.LayerChart, description: str) -> str:
     """A chart as SVG in the colours of the page that it will lie in."""
-    later = images.svg(chart.properties(description=description), background="transparent")
-    text = later.result()
+    text = images.svg(chart, background="transparent", description=description).result()
     for colour, variable in theme.VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"{variable}"')
     return text

@@ -69,8 +69,9 @@ def compiled(figures: Iterable[Figure]) -> dict[str, dict[str, Any]]:
 def _vega(figure: Figure) -> Future[dict[str, Any]]:
     """A figure's Vega specification, as wide as its place in the page."""
     description = figure.description or figure.title
-    chart = figure.chart.properties(width="container", description=description)
-    return images.vega(chart, background="transparent")
+    return images.vega(
+        figure.chart, background="transparent", width="container", description=description
+    )
 
 
 def _coloured(spec: dict[str, Any]) -> dict[str, Any]:

@@ -48,8 +48,12 @@ def painted(
     rows = [heatmap.row_name(k, -1, count) for k in range(len(panels))]
     frame = alt.Chart(pd.DataFrame({"row": rows, "start": 0}))
     whole = _image(alt.Chart(pd.DataFrame({"start": [0]})), height=height)
+    names = {"picture": None, "truth": None, "lo": 0, "hi": max(size, 1)}
+    parameters = [alt.param(name=name, value=value) for name, value in names.items()]
+    parameters += heatmap.text_parameters(panels, features)
+    picture = whole.encode(x=alt.value(0), y=alt.value(0), url=alt.value(alt.ExprRef("picture")))
     layers = [
-        whole.encode(x=alt.value(0), y=alt.value(0), url=alt.value(alt.ExprRef("picture"))),
+        picture.add_params(*parameters),
         frame.mark_point(opacity=0, size=0, aria=False, clip=True).encode(x=x, y=y),
         heatmap.title_texts(panels, count),
     ]
@@ -57,13 +61,7 @@ def painted(
         under = _image(frame, height=heatmap.ROW * (count + 1))
         url = alt.value(alt.ExprRef("truth"))
         layers.append(under.encode(x=alt.value(0), y=alt.Y("row:N", bandPosition=0), url=url))
-    names = {"picture": None, "truth": None, "lo": 0, "hi": max(size, 1)}
-    parameters = [alt.param(name=name, value=value) for name, value in names.items()]
-    return (
-        alt.LayerChart(layer=layers)
-        .add_params(*parameters, *heatmap.text_parameters(panels, features))
-        .properties(width=heatmap.COLUMNS, height=height)
-    )
+    return alt.LayerChart(layer=layers, width=heatmap.COLUMNS, height=height)
 
 
 def strip(position: npt.ArrayLike, key: npt.ArrayLike, *, size: int, label: int) -> alt.LayerChart:
@@ -85,4 +83,4 @@ def strip(position: npt.ArrayLike, key: npt.ArrayLike, *, size: int, label: int)
     )
     area = base.mark_area(color=theme.ACCENT, opacity=0.18, aria=False).add_params(zoom)
     line = base.mark_line(color=theme.ACCENT, strokeWidth=1.2, aria=False)
-    return alt.LayerChart(layer=[area, line]).properties(height=38)
+    return alt.LayerChart(layer=[area, line], height=38)

@@ -65,7 +65,7 @@ def roc(curve: pd.DataFrame) -> alt.LayerChart:
         line.encode(x=x, y=y),
         dots.encode(x=x, y=y, tooltip=tooltip),
     ]
-    return alt.LayerChart(layer=layers).properties(height=230)
+    return alt.LayerChart(layer=layers, height=230)
 
 
 def _diagonal(x: str, y: str) -> alt.Chart:
@@ -125,7 +125,7 @@ def calibration(table: pd.DataFrame) -> alt.LayerChart:
         bars,
         dots.encode(x=x, y=y("observed:Q"), tooltip=tooltip),
     ]
-    return alt.LayerChart(layer=layers).properties(height=230)
+    return alt.LayerChart(layer=layers, height=230)
 
 
 def histogram(values: Floats, *, bins: int = BINS) -> pd.DataFrame:
@@ -182,4 +182,4 @@ def spread(table: pd.DataFrame) -> alt.LayerChart:
         color=alt.Color("label:N", scale=scale, legend=alt.Legend(orient="top", title=None)),
         tooltip=tooltip,
     )
-    return alt.LayerChart(layer=[layer]).properties(height=200)
+    return alt.LayerChart(layer=[layer], height=200)

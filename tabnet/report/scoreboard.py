@@ -121,7 +121,7 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     )
     height = max(1, len(kept)) * (20 + 12 * max(1, len(names)))
     layers = [text, bar, rule, ring, filled]
-    return alt.LayerChart(layer=layers).properties(width=440, height=height)
+    return alt.LayerChart(layer=layers, width=440, height=height)
 
 
 def _by_name(channel: Any, names: Sequence[str], values: Sequence[str]) -> Any:

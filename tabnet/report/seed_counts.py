@@ -69,7 +69,7 @@ def line(curve: pd.DataFrame, score: str) -> alt.LayerChart:
         band.encode(x=x, y=y("low:Q"), y2="high:Q"),
         base.mark_line(strokeWidth=2, color=theme.ACCENT).encode(x=x, y=y("mean:Q")),
     ]
-    return alt.LayerChart(layer=layers).properties(width=250, height=170)
+    return alt.LayerChart(layer=layers, width=250, height=170)
 
 
 def enough(curve: pd.DataFrame) -> int:

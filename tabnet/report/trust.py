@@ -39,7 +39,7 @@ def agreement(values: npt.NDArray[np.floating]) -> alt.LayerChart:
         layers.append(rule.mark_rule(color=theme.SECOND, strokeDash=[4, 3], aria=False))
         label = rule.mark_text(align="right", dx=-4, baseline="top", aria=False)
         layers.append(label.encode(text="text:N", y=alt.value(0)))
-    return alt.LayerChart(layer=layers).properties(height=200)
+    return alt.LayerChart(layer=layers, height=200)
 
 
 def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart:
@@ -90,13 +90,10 @@ def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart
     bright = alt.when(alt.datum.share > 0.65 * largest)
     ink = bright.then(alt.value("#111111")).otherwise(alt.value("#fffffe"))
     numbers = base.mark_text(fontSize=11, aria=False)
+    coloured = cells.encode(color=alt.Color("share:Q", scale=scale, legend=None))
     layers = [
-        cells.encode(color=alt.Color("share:Q", scale=scale, legend=None)),
+        coloured.add_params(alt.param(name="names", value=list(features))),
         frames,
         numbers.encode(text=alt.Text("share:Q", format=".0%"), color=ink),
     ]
-    return (
-        alt.LayerChart(layer=layers)
-        .add_params(alt.param(name="names", value=list(features)))
-        .properties(height=24 * len(features) + 1)
-    )
+    return alt.LayerChart(layer=layers, height=24 * len(features) + 1)

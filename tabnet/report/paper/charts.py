@@ -120,4 +120,4 @@ def dots(found: Sequence[Dot], kinds: Sequence[Kind], *, title: str) -> alt.Laye
         shape=by_kind(alt.Shape, [kind.shape for kind in drawn]),
     )
     layers = [rule.encode(x=x("low:Q"), x2="high:Q"), point]
-    return alt.LayerChart(layer=layers).properties(width=400, height=max(1, len(rows)) * 46)
+    return alt.LayerChart(layer=layers, width=400, height=max(1, len(rows)) * 46)
