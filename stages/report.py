@@ -37,9 +37,7 @@ def main(params: Params, dataset: str) -> None:
     )
     svg = images.svg(report.picture(drawn))
     png = images.png(svg)
-    html = report.html(
-        drawn, provenance=of_pipeline(explanation, params.model_dump(exclude={"datasets"}))
-    )
+    html = report.html(drawn, provenance=of_pipeline(explanation, params.model_dump()))
     files.write_bytes(folder / "masks.png", images.squeezed(png.result()))
     files.write_text(folder / "masks.svg", svg.result())
     files.write_text(folder / "report.html", html)

@@ -44,7 +44,7 @@ def main(params: Params, dataset: str) -> None:
     counts = [n for n in COUNTS if n < total] + [total]
     threshold, seed = params.evaluate.threshold, params.generate.seed
     curve = pd.DataFrame(seed_counts.curve(rows, threshold=threshold, seed=seed))
-    several = [n for n in counts if n > 1]
+    several = [n for n in counts if n > 1] or counts
     combined = seed_counts.combined(rows, several, threshold=threshold, seed=seed)
     combined["averaged_parameters"] = {
         total: seed_counts.spread([_of_average(fitted, x, rows, threshold=threshold)])
@@ -70,7 +70,7 @@ def main(params: Params, dataset: str) -> None:
         },
         {"title": "Libraries", "rows": provenance.libraries()},
     ]
-    html = page.html(dataset, curve, found, provenance=blocks)
+    html = page.html(dataset, curve, found, split=params.explain.split, provenance=blocks)
     files.write_text(reports / "seed_counts.html", html)
 
 

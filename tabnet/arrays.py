@@ -47,7 +47,10 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
         )
     if pd.isna(labels).any():
         raise InputError("y must have a label for every row, however: some are missing")
-    classes, index = np.unique(labels, return_inverse=True)
+    try:
+        classes, index = np.unique(labels, return_inverse=True)
+    except TypeError as error:
+        raise InputError(f"y must be labels of one kind, however: {error}") from None
     names = tuple(map(str, classes.tolist()))
     check_classes(names, rows)
     return names, index.astype(np.int64)

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def save(path: Path, state: Mapping[str, NDArray[np.float32]], history: Sequence
     body = safetensors_numpy.save(arrays | {HISTORY: np.stack(history)})
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(path, _digest(path, body) + body)
-    _remove_oldest(path)
+    _remove_oldest(path, _DIGEST_BYTES + len(body))
 
 
 def load(path: Path) -> tuple[State, list[Losses]] | None:
@@ -63,18 +64,18 @@ def _digest(path: Path, body: bytes) -> bytes:
     return hashlib.sha256(path.name.encode() + b"\0" + body).digest()
 
 
-def _remove_oldest(newest: Path) -> None:
+def _remove_oldest(newest: Path, size: int) -> None:
     """Of the files of a kind, keep the newest one and as many more as the limits allow."""
-    found = [path for path in newest.parent.glob(f"*{newest.suffix}") if path != newest]
-    size = newest.stat().st_size
-    for number, path in enumerate(sorted(found, key=_age), start=2):
-        size += path.stat().st_size
+    found = []
+    for path in newest.parent.glob(f"*{newest.suffix}"):
+        with suppress(FileNotFoundError):  # another run has just removed its own
+            found.append((path.stat(), path))
+    others = [(status, path) for status, path in found if path != newest]
+    others.sort(key=lambda one: -one[0].st_mtime_ns)
+    for number, (status, path) in enumerate(others, start=2):
+        size += status.st_size
         if number > KEPT or size > KEPT_BYTES:
             path.unlink(missing_ok=True)
-
-
-def _age(path: Path) -> int:
-    return -path.stat().st_mtime_ns
 
 
 class Checkpoint:

@@ -65,18 +65,29 @@ class Explainer:
         self._threads = Threads(threads)
 
     def masks(self, x: Floats, *, steps: bool) -> Masks:
-        """Everything for the rows `x` (B x D), the masks of every decision step if so asked."""
-        return self._masks(x, steps=steps)
+        """Everything for the rows `x` (B x D), the masks of every decision step if so asked.
+
+        Raises ValueError where a row has numbers so large that nothing can be computed from them.
+        """
+        found = self._masks(x, steps=steps)
+        finite = np.isfinite(found.total).all(0) & np.isfinite(found.probability).all((0, 2))
+        if not finite.all():
+            largest = np.abs(x[~finite][0]).max()
+            raise InputError(
+                "rows must have numbers that masks can be computed from, however: of one with "
+                f"{largest:g} they are no numbers"
+            )
+        return found
 
     def seed_masks(self, x: Floats) -> SeedMasks:
         """Aggregate masks and predictions of all seeds for the rows `x` (B x D)."""
-        masks = self._masks(x, steps=False)
+        masks = self.masks(x, steps=False)
         return SeedMasks(masks.aggregate, masks.total, masks.probability)
 
     def step_masks(self, x: Floats) -> Floats:
         """The masks of every decision step of a model of one seed, S x B x D."""
         assert len(self.seeds) == 1
-        steps: Floats = self._masks(x, steps=True).steps[0]
+        steps: Floats = self.masks(x, steps=True).steps[0]
         return steps
 
     def consensus(self, aggregate: Floats) -> tuple[Floats, Floats]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,8 @@ SUFFIX = ".finished"
 class Finished:
     """The end states of runs that differ in nothing but their number of epochs, a file each.
 
-    `inputs` are all that they share (data, parameters, code, versions), as bytes. As many are kept
-    in a folder as there are checkpoints at most.
+    `inputs` are all that they share (data, parameters, code, versions), as bytes. A folder keeps as
+    many of them as of checkpoints: `checkpoint.KEPT`, and `checkpoint.KEPT_BYTES`.
     """
 
     def __init__(self, folder: Path, inputs: Sequence[bytes], *, name: str = "run") -> None:
@@ -43,8 +44,10 @@ class Finished:
         found = [path.stem.rpartition("-")[2] for path in self._folder.glob(f"{self._stem}-*")]
         numbers = {int(text) for text in found if text.isascii() and text.isdecimal()}
         for number in sorted((n for n in numbers if n < epochs), reverse=True):
-            path = self.path(number)
-            if path.exists() and (saved := checkpoint.load(path)):
+            path, saved = self.path(number), None
+            with suppress(FileNotFoundError):  # of another name, or another run has removed it
+                saved = checkpoint.load(path)
+            if saved:
                 logger.warning(
                     "train.warm_start: going on from epoch %d, where a finished run ended, saved"
                     " in %s",

@@ -18,7 +18,7 @@ from tabnet.layers import (
     update,
 )
 from tabnet.params import Model
-from tabnet.weights import Fitted, initial
+from tabnet.weights import Fitted
 
 # Keeps the logarithm of a mask's zero finite, and with it the gradient of M log M.
 MASK_EPS = 1e-15
@@ -153,13 +153,6 @@ def rows_first(x: Tensor) -> Tensor:
 
 def _joined(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat(list(parts)) if len(parts) > 1 else parts[0]
-
-
-def initialise(network: TabNet, seeds: Sequence[int]) -> None:
-    """Give each seed the weights that it starts from (`tabnet.weights.initial`)."""
-    n_features, (_, _, n_classes) = network.input_norm.weight.shape[1], network.output.shape
-    start = initial(network.model, seeds, n_features=n_features, n_classes=n_classes)
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in start.items()})
 
 
 def network(fitted: Fitted) -> TabNet:

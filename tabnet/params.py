@@ -28,6 +28,7 @@ MAX_EPOCHS = 10**6
 MAX_THREADS = 1024
 MAX_DRAWS = 1000
 MAX_SEED = 2**32 - 1
+MAX_NUMBER = 1e6  # float32 holds what comes of it
 
 CLIP = 0.995  # the colours' quantile, as in the R package's vignette
 
@@ -103,6 +104,8 @@ def _seed_or_auto(value: object) -> int | Literal["auto"]:
 
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Rows = Annotated[int, Field(ge=1, le=MAX_ROWS)]
+Positive = Annotated[float, Field(gt=0, le=MAX_NUMBER)]
+NotNegative = Annotated[float, Field(ge=0, le=MAX_NUMBER)]
 Width = Annotated[int, Field(ge=1, le=MAX_WIDTH)]
 Layers = Annotated[int, Field(ge=0, le=MAX_DEPTH)]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -130,7 +133,7 @@ class Generate(Section):
     """How the data sets are drawn."""
 
     seed: Seed = 1
-    train_rows: Rows = 5000
+    train_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 5000
     test_rows: Rows = 5000
 
 
@@ -140,7 +143,7 @@ class Model(Section):
     n_d: Width = 8
     n_a: Width = 8
     n_steps: Annotated[int, Field(ge=1, le=MAX_DEPTH)] = 4
-    gamma: Annotated[float, Field(ge=1)] = 1.0
+    gamma: Annotated[float, Field(ge=1, le=MAX_NUMBER)] = 1.0
     n_independent: Layers = 1
     n_shared: Layers = 1
     virtual_batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 1000
@@ -161,10 +164,10 @@ class Train(Section):
     epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 60
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 1000
     buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
-    learning_rate: Annotated[float, Field(gt=0)] = 0.12
+    learning_rate: Positive = 0.12
     schedule: Literal["one_cycle", "cosine", "staircase", "constant"] = "one_cycle"
-    lambda_sparse: Annotated[float, Field(ge=0)] = 0.3
-    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    lambda_sparse: NotNegative = 0.3
+    clip_norm: Positive = 1.0
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 15
     warm_start: bool = False
@@ -201,7 +204,7 @@ class Trust(Section):
 
     rows: Annotated[int, Field(ge=1, le=MAX_BATCH)] = 1000
     draws: Annotated[int, Field(ge=1, le=MAX_DRAWS)] = 2
-    noise: Annotated[float, Field(ge=0)] = 0.05
+    noise: NotNegative = 0.05
     resamples: Annotated[int, Field(ge=0, le=MAX_SEEDS)] = 3
     resample_seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 3
     seed: Seed = 1
@@ -265,6 +268,20 @@ class Override(Section):
     train: Mapping[str, object] = {}
 
 
+def rows_held_out(rows: int, share: float) -> int:
+    """How many of so many rows to validate on, a share of them.
+
+    Raises ValueError unless there are 1 row to validate on and 2 to train on; or share is 0.
+    """
+    found = round(share * rows)
+    if share and not 1 <= found <= rows - 2:
+        raise InputError(
+            f"train.validation_share must leave at least 2 of {rows} rows to train on and 1 to "
+            f"validate on, however: {share} leaves {rows - found} and {found}"
+        )
+    return found
+
+
 def _merged(section: S, changes: Mapping[str, object], *, under: tuple[str, ...]) -> S:
     """The section with some keys replaced, valid as a whole; ValueError in one line."""
     kind = type(section)
@@ -308,6 +325,13 @@ class Params(Section):
     def _overrides_are_valid(self) -> Self:
         for dataset in self.overrides:
             self.of(dataset)
+        return self
+
+    @model_validator(mode="after")
+    def _leaves_rows_to_train_on(self) -> Self:
+        for dataset in self.datasets:
+            own = self.of(dataset)
+            rows_held_out(own.generate.train_rows, own.train.validation_share)
         return self
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from ruamel.yaml.parser import Parser
 
 from tabnet.errors import InputError
 
-MAX_FILE_BYTES = 2**16  # ten times what we have; the parser takes a second for them
+MAX_FILE_BYTES = 2**16  # five times what we have; the parser takes a second for them
 MAX_NESTING = 20
 
 _REQUIREMENTS = {

@@ -28,6 +28,8 @@ class RowGroups(Source):
         self._version = _version(path)
         found = tables.columns(path)
         self.features = tuple(name for name in found.names if name != label)
+        if not self.features:
+            raise InputError(f"{path}: must have columns beside {label!r}, however: it has none")
         # As pandas writes text; what is neither is refused as the one that it should be.
         large = pa.large_string() in [field.type for field in found if field.name == label]
         self.classes = self._found_classes(pa.large_string() if large else pa.string())
@@ -52,9 +54,7 @@ class RowGroups(Source):
     def read(self, groups: Sequence[int]) -> tuple[Floats, Indices]:
         """The rows of some groups, in this order; no more than one group is held beside them."""
         if _version(self._path) != self._version:
-            raise InputError(
-                f"{self._path}: must stay as it is in training, however: it is another"
-            )
+            raise self._is_another()
         rows = sum(self.sizes[group] for group in groups)
         x, y = np.empty((rows, len(self.features)), np.float32), np.empty(rows, np.int64)
         start, names = 0, [*self.features, self._label]
@@ -71,7 +71,12 @@ class RowGroups(Source):
         x = tables.matrix(table, self.features, source=self._path, first_row=first)
         labels = table[self._label]
         index = pc.index_in(labels, value_set=pa.array(self.classes, labels.type))
+        if index.null_count:  # replaced since it was looked at
+            raise self._is_another()
         return x, index.to_numpy().astype(np.int64)
+
+    def _is_another(self) -> InputError:
+        return InputError(f"{self._path}: must stay as it is in training, however: it is another")
 
 
 def _version(path: PathLike) -> tuple[int, int, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,13 +64,15 @@ def combined(
 
 
 def subsets(total: int, n: int, *, seed: int) -> list[list[int]]:
-    """Distinct subsets of n of `total` seeds, at most `SUBSETS`: all there are, or random ones.
+    """Distinct subsets of n of `total` seeds: all, of one seed or of at most `SUBSETS`.
 
-    >>> subsets(3, 3, seed=1)
-    [[0, 1, 2]]
+    Else random ones, at most as many.
+
+    >>> subsets(3, 2, seed=1)
+    [[0, 1], [0, 2], [1, 2]]
     """
-    if n == 1:
-        return [[k] for k in range(total)]
+    if n == 1 or comb(total, n) <= SUBSETS:
+        return [list(one) for one in combinations(range(total), n)]
     generator = np.random.default_rng([seed, n])
     drawn = {tuple(sorted(generator.permutation(total)[:n].tolist())) for _ in range(SUBSETS)}
     return [list(one) for one in sorted(drawn)]

@@ -6,10 +6,10 @@ import numpy as np
 
 
 def over_seeds(scores: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
-    """Mean and sample standard deviation of each score over seeds; 0 is one seed's deviation."""
+    """Mean and sample standard deviation of each score over seeds; one seed's deviation is NaN."""
     summary = {}
     for key in scores[0]:
         values = np.array([score[key] for score in scores])
-        deviation = values.std(ddof=1) if len(values) > 1 else values[0] * 0  # NaN stays NaN
+        deviation = values.std(ddof=1) if len(values) > 1 else np.nan
         summary[key] = {"mean": float(values.mean()), "std": float(deviation)}
     return summary

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.errors import InputError
+from tabnet.params import rows_held_out
 from tabnet.survivors import Arrays, Losses
 
 Indices = NDArray[np.int32]
@@ -24,18 +24,12 @@ class Parts(NamedTuple):
 def validation_rows(sizes: Sequence[int], share: float) -> list[int]:
     """How many rows of each group of `sizes` rows to validate on: in all, a `share` of them.
 
-    Raises ValueError unless there are 1 row to validate on and 2 to train on; or share is 0.
+    Raises ValueError as `params.rows_held_out` does.
 
     >>> validation_rows([5, 5, 1], 0.3)
     [2, 1, 0]
     """
-    rows = sum(sizes)
-    held_out = round(share * rows)
-    if share and not 1 <= held_out <= rows - 2:
-        raise InputError(
-            f"train.validation_share must leave at least 2 of {rows} rows to train on and 1 to "
-            f"validate on, however: {share} leaves {rows - held_out} and {held_out}"
-        )
+    rows_held_out(sum(sizes), share)
     until = [round(share * stop) for stop in accumulate(sizes, initial=0)]
     return [stop - start for start, stop in pairwise(until)]
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tabnet.checkpoint import KEPT, Checkpoint
+from tabnet.checkpoint import KEPT, SUFFIX, Checkpoint
 from tabnet.engine import Losses
+from tabnet.finished import Finished
 from tabnet.params import Train
 from tabnet.train import fit
 from tabnet.weights import Fitted
@@ -81,6 +82,20 @@ def test_a_damaged_checkpoint_is_not_used_and_says_so(
         with caplog.at_level(logging.WARNING):
             assert checkpoint.load() is None
         assert "is damaged: not used" in caplog.text
+
+
+def test_a_file_that_another_run_removes_meanwhile_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs, gone = [b"inputs"], tmp_path / f"syn4{SUFFIX}"
+    found, finished = Path.glob, Finished(tmp_path, inputs)
+    monkeypatch.setattr(
+        Path, "glob", lambda self, like: [*found(self, like), gone, finished.path(3)]
+    )
+    Checkpoint(tmp_path, inputs).save(*arrays())
+    assert finished.before(4) is None
+    finished.save(2, *arrays())
+    assert finished.before(4) is not None
 
 
 def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Entry points of compiled code: what they are given arrives, and the code is kept between them."""
 
+import inspect
 import platform
 import subprocess
 import sys
@@ -182,6 +183,16 @@ def test_code_is_of_one_processor(kept: Path, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(entry_points, "target", lambda name=name: name)
         _told(Counted().entry_point(), _given())
     assert sorted(file.name.rpartition("-")[2] for file in kept.iterdir()) == ["one", "other"]
+
+
+@pytest.mark.parametrize("name", ["NUMBA_CPU_NAME", "NUMBA_OPT", "NUMBA_LOOP_VECTORIZE"])
+def test_code_is_of_numbas_settings(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest = inspect.unwrap(entry_points.target)
+    before = digest()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
+    assert digest() == before
+    monkeypatch.setenv(name, "0")
+    assert digest() != before
 
 
 def test_where_nothing_can_be_kept_code_is_compiled(

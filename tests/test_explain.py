@@ -1,5 +1,7 @@
 """Masks, consensus, agreement: definitions against plain loops, and their laws."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from tabnet import device
 from tabnet.explain import consensus, distance, explain, representative
 from tabnet.masks import normalise
 from tabnet.model import network
@@ -66,8 +69,20 @@ def test_probabilities_are_the_softmax_of_the_logits(fitted: Fitted, x: Floats) 
 def test_the_size_of_batches_changes_nothing(fitted: Fitted, x: Floats, batch_rows: int) -> None:
     whole, parts = explain(fitted, x), explain(fitted, x, batch_rows=batch_rows)
     assert whole.shown == parts.shown
-    np.testing.assert_allclose(parts.consensus, whole.consensus, atol=1e-5)
-    np.testing.assert_allclose(parts.steps, whole.steps, atol=1e-5)
+    for name in ("consensus", "agreement", "probability", "steps"):
+        assert getattr(parts, name).tobytes() == getattr(whole, name).tobytes(), name
+
+
+@pytest.mark.parametrize("device_name", ["cpu", "cpu:0"])
+@pytest.mark.parametrize("value", [3.3e38, -3e38])
+def test_a_row_whose_masks_are_no_numbers_is_refused(
+    fitted: Fitted, x: Floats, value: float, device_name: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "resolve", lambda name: name)
+    odd = x.copy()
+    odd[3, 1] = value
+    with pytest.raises(ValueError, match=f"however: of one with {abs(value):g}".replace("+", r".")):
+        explain(fitted, odd, device_name=device_name)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n_seeds=st.integers(1, 8))

@@ -29,7 +29,7 @@ def test_there_is_a_stage_for_every_script() -> None:
 
 
 def test_a_stage_depends_on_the_note_of_its_own_code() -> None:
-    """What the note says of it is tested in test_sources.py."""
+    """What the note says of it is tested in test_stage_code.py."""
     code = {
         name: [dep for dep in stage["deps"] if dep.startswith(("stages", "tabnet", "data/code"))]
         for name, stage in DVC["stages"].items()

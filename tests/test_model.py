@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from tabnet.model import TabNet, initialise
+from tabnet.model import TabNet
 from tabnet.params import Model
+from tests.networks import initialise
 
 K, D, C = 3, 6, 2
 

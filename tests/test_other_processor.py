@@ -88,6 +88,14 @@ def test_a_processor_with_narrower_vectors(
     )
     with np.load(tmp_path / "other.npz") as file:
         check(here, dict(file))
+    of_vectors = "come_back or appended or noted or transposed or past_the_last or beside_it"
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "tests/test_kernel.py", "-k", of_vectors],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        check=True,
+        timeout=600,
+    )
 
 
 def test_vectors_are_as_wide_as_what_numba_compiles_for() -> None:

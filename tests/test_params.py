@@ -161,7 +161,7 @@ BAD_VALUES = [
     ("model__momentum", "1.5", "model.momentum must be at most 1, however: 1.5"),
     ("model__mask_type", "softmax", "model.mask_type must be one of sparsemax, entmax15, however:"),
     ("generate__seed", "-1", "generate.seed must be at least 0, however: -1"),
-    ("generate__train_rows", "0", "generate.train_rows must be at least 1, however: 0"),
+    ("generate__train_rows", "0", "generate.train_rows must be at least 2, however: 0"),
     ("generate__test_rows", "1e12", "generate.test_rows must be a whole number, however: 10000000"),
     (
         "generate__test_rows",
@@ -264,6 +264,27 @@ BAD_VALUES = [
     ("overrides", "{}", "must have overrides.syn2.generate ({} for none), however: it is missing"),
     ("overrides", "", "overrides must be a mapping, however: null"),
     ("overrides", "{syn9: {}}", f"overrides must name data sets ({KNOWN}), however: 'syn9'"),
+    (
+        "train__validation_share",
+        "0.9999",
+        "train.validation_share must leave at least 2 of 5000 rows to train on and 1 to validate"
+        " on, however: 0.9999 leaves 0 and 5000",
+    ),
+    (
+        "overrides__syn2__generate",
+        "{train_rows: 1}",
+        "overrides.syn2.generate.train_rows must be at least 2, however: 1",
+    ),
+    *(
+        (key.replace(".", "__"), "1e300", f"{key} must be at most 1000000, however: 1e+300")
+        for key in (
+            "model.gamma",
+            "train.learning_rate",
+            "train.lambda_sparse",
+            "train.clip_norm",
+            "trust.noise",
+        )
+    ),
     ("datasets", "[2]", "datasets[0] must be a string, however: 2"),
     ("datasets", "[null]", "datasets[0] must be a string, however: null"),
     ("peers", "[syn9]", f"peers must name data sets ({KNOWN}), however: 'syn9'"),

@@ -10,8 +10,9 @@ import torch
 from pytorch_tabnet.tab_network import TabNetNoEmbeddings
 from torch import Tensor, nn
 
-from tabnet.model import TabNet, initialise
+from tabnet.model import TabNet
 from tabnet.params import Model
+from tests.networks import initialise
 
 CONFIGURATIONS = 20
 TOLERANCE = 1e-9

@@ -234,6 +234,7 @@ def test_dvc_works_from_any_folder(run: Clone) -> None:
     [
         ({"train__epochs": "0"}, "train.epochs"),
         ({"train__device": "cuda"}, "train.device must be"),
+        ({"train__validation_share": "0.9999"}, "train.validation_share must leave"),
         ({"report__sort_by__syn4": "V99"}, "report.sort_by"),
         ({"model__virtual_batch_size": "1"}, "model.virtual_batch_size"),
         ({"overrides__syn4__train": "{epochs: 0}"}, "overrides.syn4.train.epochs"),
@@ -244,6 +245,8 @@ def test_a_mistake_is_one_line_and_touches_no_output(
     run: Clone, change: dict[str, str], message: str
 ) -> None:
     outputs = [p for d in ("data", "reports") for p in (run.path / d).rglob("*") if p.is_file()]
+    # Of the stage that checks, DVC has deleted what it makes before it starts.
+    outputs = [path for path in outputs if path.parent != run.path / "data/code"]
     before = {path: path.read_bytes() for path in outputs}
     run.set(**change)
     done = run.run("dvc", "repro", check=False)
@@ -252,5 +255,4 @@ def test_a_mistake_is_one_line_and_touches_no_output(
     assert done.returncode != 0
     assert "Traceback" not in done.stdout + done.stderr
     assert message in done.stderr
-    kept = {path: path.read_bytes() for path in outputs if path.exists()}
-    assert kept.items() <= before.items()
+    assert {path: path.read_bytes() for path in outputs} == before

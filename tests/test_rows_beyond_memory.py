@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from stages.train import main as train_stage
-from tabnet import files, weights
+from tabnet import files, row_groups, weights
 from tabnet.buffers import Buffers
 from tabnet.checkpoint import Checkpoint
 from tabnet.datasets import DATASETS
@@ -204,6 +204,30 @@ def test_a_bad_cell_is_named_by_its_row_in_the_file(file: Path, tmp_path: Path) 
     pq.write_table(table.set_column(2, "V03", pa.array(values)), path, row_group_size=GROUP)
     with pytest.raises(ValueError, match=r"bad.parquet: column 'V03' .*: inf in row 2818$"):
         fit(source(path), train=TRAIN)
+
+
+def test_a_file_that_is_replaced_while_it_is_looked_at_trains_nothing(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "replaced.parquet"
+    files.copy(file, path)
+    read = source(path)
+    table = pq.read_table(file)
+    column, labels = table.schema.get_field_index("y"), ["yes", "no", "maybe"] * len(table)
+    other = table.set_column(column, "y", pa.array(labels[: len(table)]))
+    pq.write_table(other, path, row_group_size=GROUP)
+    with pytest.raises(ValueError, match="must stay as it is in training"):
+        read.read([0])
+    monkeypatch.setattr(row_groups, "_version", lambda path: read._version)
+    with pytest.raises(ValueError, match="must stay as it is in training"):
+        read.read([0])
+
+
+def test_labels_alone_cannot_be_trained_on(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "labels.parquet"
+    pq.write_table(pq.read_table(file, columns=["y"]), path)
+    with pytest.raises(ValueError, match="must have columns beside 'y', however: it has no"):
+        source(path)
 
 
 def test_the_stage_takes_a_file_through_the_buffer(

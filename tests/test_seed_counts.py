@@ -1,5 +1,7 @@
 """How many seeds are enough: subsets, their scores, and the ways to combine masks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from scipy.stats import trim_mean
 
 from tabnet.combinations import COMBINATIONS, Floats, averaged, mean, trimmed_mean, vote
 from tabnet.params import Model, Train
-from tabnet.report.seed_counts import enough, sentences, ways
+from tabnet.report.seed_counts import enough, html, sentences, ways
 from tabnet.seed_counts import SCORES, SUBSETS, Rows, combined, curve, score, subsets
 from tabnet.train import fit
 
@@ -101,6 +103,24 @@ def test_enough_seeds_are_the_fewest_whose_scores_stay_near_the_last() -> None:
     assert enough(table) == 4
     assert enough(table.assign(auc=0.9)) == 2
     assert enough(table.tail(1)) == 4
+
+
+def test_of_one_seed_no_number_is_enough_and_no_way_the_best(rows: Rows) -> None:
+    alone = replace(rows, aggregate=rows.aggregate[:1], probability=rows.probability[:1])
+    found = {
+        "rows": 50,
+        "combinations": {
+            name: {str(n): one for n, one in of.items()}
+            for name, of in combined(alone, [1], threshold=1e-6, seed=1).items()
+        },
+        "seconds": {"1": 0.1},
+    }
+    table = pd.DataFrame(curve(alone, threshold=1e-6, seed=1))
+    (said,) = sentences(table, found)
+    assert said.startswith("There is one seed alone")
+    page = html("syn4", table, found, split="train", provenance=[])
+    assert "on 50 train rows" in page
+    assert "nan" not in page.lower().replace("provenance", "")
 
 
 def test_the_best_way_is_named_and_marked(rows: Rows) -> None:

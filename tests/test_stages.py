@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from numpy.typing import NDArray
+from ruamel.yaml import YAML
 from sklearn.metrics import log_loss, roc_auc_score
 
 from stages import evaluate, generate
 from tabnet import tables
 from tabnet.datasets import DATASETS, SPLITS
 from tabnet.params import Evaluate, Explain, Generate, Params
+from tabnet.report import provenance
 from tabnet.scores import importance, mask_scores, prediction_scores
 
 ROOT = Path(__file__).parents[1]
@@ -405,10 +407,16 @@ def test_a_label_that_cannot_be_has_no_finite_loss() -> None:
     assert evaluated()["bayes"]["log_loss"] is None
 
 
+def test_a_report_names_the_parameters_that_its_stage_depends_on() -> None:
+    stage = YAML(typ="safe").load(ROOT / "dvc.yaml")["stages"]["report"]
+    own = {name for name in stage["params"] if not name.startswith("overrides.")}
+    assert {*provenance.SECTIONS, "report"} == own
+
+
 @pytest.mark.usefixtures("explained")
 def test_one_seed_has_no_deviation() -> None:
     explain(seeds=(5,))
-    assert {summary["std"] for summary in evaluated()["seeds"].values()} == {0.0}
+    assert {summary["std"] for summary in evaluated()["seeds"].values()} == {None}
 
 
 def relabel(label: list[str | None]) -> None:

@@ -153,8 +153,9 @@ def _kept_backward(
 ) -> np.float32:
     """`_mask_backward` by what the mask keeps: elsewhere the mask's gradient is 0.
 
-    There the prior's gradient is only multiplied by gamma. So what else is added to it where the
-    mask keeps something is divided by gamma, where it is added before.
+    The prior's gradient is g (gamma - M), from g of the next one: where M is 0, gamma g. All of it
+    is multiplied by gamma in one pass, and so -g M / gamma is added before that; what comes through
+    the mask is added after it.
     """
     x, z, inverse, prior = tape.x, tape.z[s], tape.z_inverse[s], tape.prior[s]
     grad, grad_x, grad_prior = tape.grad_kept, tape.grad_x, tape.grad_prior

@@ -12,7 +12,6 @@ from tabnet.kernel.threads import Threads, shares
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
-Stack = NDArray[np.float32]
 Exchanges = NDArray[np.int64]
 
 

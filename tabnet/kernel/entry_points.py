@@ -28,8 +28,8 @@ from platformdirs import user_cache_path
 
 from tabnet import files
 
-# With these Numba compiles for another processor than this one.
-_SETTINGS = ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "NUMBA_ENABLE_AVX")
+# Numba's settings are variables of the environment: with some of them it compiles other code.
+_SETTINGS, _NO_SETTING = "NUMBA_", "NUMBA_CACHE_DIR"
 
 Argument = object  # a number, a C-contiguous array, or a tuple of arguments
 # An entry point's machine code: its own, and that of a function `CALLER` that takes the address of
@@ -167,10 +167,11 @@ def _keep(path: Path, objects: Objects) -> None:
 
 @cache
 def target() -> str:
-    """A digest of the processor and system that code is compiled for."""
+    """A digest of the processor and system that code is compiled for, and of Numba's settings."""
     parts = [llvm.get_process_triple(), llvm.get_host_cpu_name()]
     parts += [llvm.get_host_cpu_features().flatten()]
-    parts += [f"{name}={os.environ.get(name)}" for name in _SETTINGS]
+    settings = {name for name in os.environ if name.startswith(_SETTINGS)} - {_NO_SETTING}
+    parts += [f"{name}={os.environ[name]}" for name in sorted(settings)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 

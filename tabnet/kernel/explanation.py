@@ -5,7 +5,6 @@ from numpy.typing import NDArray
 
 from tabnet.kernel import layers
 from tabnet.kernel.compiled import compiled, inlined
-from tabnet.kernel.functions import exp
 from tabnet.kernel.memory import load, matrix, store
 from tabnet.kernel.network import forward
 from tabnet.kernel.plan import Plan
@@ -53,7 +52,7 @@ def load_tile(
     """Rows `start` and following, feature by feature, normalised by the running statistics."""
     at = matrix(statistics, plan.input_statistics, 2, plan.n_features)
     for d in range(plan.n_features):
-        mean, scale = at[0, d], _ONE / np.sqrt(at[1, d] + layers.EPS)
+        mean, scale = layers.running(at, d)
         for v in range(rows):
             tile[d, v] = (x[start + v, d] - mean) * scale
 
@@ -92,14 +91,7 @@ def write_aggregate(tape: Tape, aggregate: Matrix, total: Floats, start: int, ro
 def write_probability(logits: Matrix, probability: Matrix, start: int, rows: int) -> None:
     """The softmax of the logits."""
     for v in range(0, rows, LANES):
-        largest = load(logits, 0, v)
-        for c in range(1, len(logits)):
-            largest = maximum(largest, load(logits, c, v))
-        sums = zeros()
-        for c in range(len(logits)):
-            e = exp(load(logits, c, v) - largest)
-            store(logits, c, v, e)
-            sums = sums + e
+        _, sums = layers.exponentials(logits, v)
         for c in range(len(logits)):
             store(logits, c, v, load(logits, c, v) / sums)
     for c in range(len(logits)):

@@ -9,12 +9,12 @@ from tabnet.kernel import layers
 from tabnet.kernel.batches import BETA1, BETA2, Batches, State, Sums
 from tabnet.kernel.bits import reciprocal
 from tabnet.kernel.compiled import compiled, inlined
-from tabnet.kernel.functions import exp, log
+from tabnet.kernel.functions import log
 from tabnet.kernel.memory import load, matrix, prefetch, store
 from tabnet.kernel.network import backward, forward
 from tabnet.kernel.plan import Plan
 from tabnet.kernel.tape import LINE, Tape
-from tabnet.kernel.vectors import LANES, keep_first, maximum, total, zeros
+from tabnet.kernel.vectors import LANES, keep_first, total, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -178,14 +178,7 @@ def cross_entropy(
     for v in range(len(rows)):
         work[chosen, v] = logits[y[rows[v]], v]
     for v in range(0, len(rows), LANES):
-        largest = load(logits, 0, v)
-        for c in range(1, len(logits)):
-            largest = maximum(largest, load(logits, c, v))
-        sums = zeros()
-        for c in range(len(logits)):
-            e = exp(load(logits, c, v) - largest)
-            store(logits, c, v, e)
-            sums = sums + e
+        largest, sums = layers.exponentials(logits, v)
         scale = reciprocal(n * sums)
         for c in range(len(logits)):
             store(logits, c, v, scale * load(logits, c, v))

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, spliced
-from tabnet.kernel.functions import sigmoid
+from tabnet.kernel.functions import exp, sigmoid
 from tabnet.kernel.memory import load, load_block, store
 from tabnet.kernel.products import centred_product, clear_past
 from tabnet.kernel.support import Support, kept_means, kept_product
-from tabnet.kernel.vectors import BLOCK, LANES, Vector, element, totals, zeros
+from tabnet.kernel.vectors import BLOCK, LANES, Vector, element, maximum, totals, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -24,6 +24,26 @@ Matrix = NDArray[np.float32]
 EPS = np.float32(1e-5)
 SQRT_HALF = np.float32(np.sqrt(np.float32(0.5)))
 _ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+@spliced
+def running(statistics: Matrix, f: int) -> tuple[np.float32, np.float32]:
+    """A feature's mean, and one over its standard deviation, of statistics that are read."""
+    return statistics[0, f], _ONE / np.sqrt(statistics[1, f] + EPS)
+
+
+@spliced
+def exponentials(logits: Matrix, v: int) -> tuple[Vector, Vector]:
+    """Logits of LANES rows from v on become e^(logit - largest): the largest, and their sums."""
+    largest = load(logits, 0, v)
+    for c in range(1, len(logits)):
+        largest = maximum(largest, load(logits, c, v))
+    sums = zeros()
+    for c in range(len(logits)):
+        e = exp(load(logits, c, v) - largest)
+        store(logits, c, v, e)
+        sums = sums + e
+    return largest, sums
 
 
 @spliced

@@ -8,7 +8,6 @@ from tabnet.kernel.memory import load, store
 from tabnet.kernel.tape import TILE_ROWS
 from tabnet.kernel.vectors import LANES, maximum, minimum, zeros
 
-Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
 Stack = NDArray[np.float32]
 Exchanges = NDArray[np.int64]

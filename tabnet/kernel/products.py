@@ -100,8 +100,8 @@ def add_weight_gradient(
     """grad_w += x grad_y^T, the gradient of `product` with respect to w.
 
     Of y's two halves each from `first` to `last`, the gradient elsewhere being 0; or, from 0 to O,
-    all of it. Zeroes what lies past the last row of grad_y, as far as a vector reaches; x is 0
-    there.
+    all of it. Zeroes what lies past the last row of grad_y, as far as a vector reaches; there x
+    must be finite.
     """
     n_in = len(grad_w)
     for start, stop in ((first, last), _gates(grad_y, first, last)):

@@ -59,7 +59,7 @@ def find_support(mask: Matrix, tape: Tape, s: int, rows: int) -> bool:
     tape.n_kept[s] = size
     for n in range(size):
         values[MASKED, n] = values[MASK, n] * tape.x[features[n], places[n]]
-    return True
+    return size > 0
 
 
 @compiled

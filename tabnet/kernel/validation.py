@@ -48,6 +48,6 @@ def gather_tile(plan: Plan, x: Matrix, rows: Order, statistics: Floats, tile: Ma
     """The rows, feature by feature, normalised by the running statistics."""
     at = matrix(statistics, plan.input_statistics, 2, plan.n_features)
     for d in range(plan.n_features):
-        mean, scale = at[0, d], _ONE / np.sqrt(at[1, d] + layers.EPS)
+        mean, scale = layers.running(at, d)
         for v in range(len(rows)):
             tile[d, v] = (x[rows[v], d] - mean) * scale

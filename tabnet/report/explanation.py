@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from tabnet import tables
 from tabnet.errors import InputError
+from tabnet.plain_yaml import join
 
 BATCH = 65536  # rows read at a time
 PREDICTIONS = "predictions.parquet"
@@ -95,7 +96,7 @@ class Explanation:
         if (p := self.predictions) is not None:
             known |= {"label": p.label, "prediction": p.probability, "agreement": p.agreement}
         if sort_by not in known:
-            allowed = ", ".join([*known, *(self.features if self.values is not None else ())])
+            allowed = join([*known, *(self.features if self.values is not None else ())])
             raise InputError(f"sort_by must be one of {allowed}, however: {sort_by}")
         return known[sort_by].astype(np.float64)
 

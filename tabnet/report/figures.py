@@ -123,7 +123,7 @@ def score_figure(metrics: Mapping[str, Any], explanation: Explanation) -> Figure
         head += ["Bayes limit (consensus to it)"]
     rows = []
     for score, *values, limit in scores.drop(columns="dataset").to_numpy().tolist():
-        cells = [f"{value:.4f}" for value in values]
+        cells = ["–" if np.isnan(value) else f"{value:.4f}" for value in values]
         if limited:
             away = scoreboard.to_limit(values[0], limit)
             cells.append("" if np.isnan(limit) else f"{limit:.4f} ({away})")

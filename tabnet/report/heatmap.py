@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import altair as alt
@@ -13,6 +14,8 @@ from tabnet.report import pooling, theme
 
 ROW = 15  # height of a feature's row in pixels
 COLUMNS = 900  # of the plain chart: a column is a pixel
+
+NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
 Mask = npt.NDArray[np.floating]
 
@@ -73,7 +76,17 @@ def title_texts(panels: Sequence[str], features: int) -> alt.Chart:
 def text_parameters(panels: Sequence[str], features: Sequence[str]) -> list[alt.Parameter]:
     """The texts of axis and titles, as values: a name is never a field or an expression."""
     labels = row_labels(len(panels), features)
-    return [alt.param(name="labels", value=labels), alt.param(name="titles", value=list(panels))]
+    texts = {"labels": labels, "titles": panels}
+    return [alt.param(name=n, value=[*map(visible, some)]) for n, some in texts.items()]
+
+
+def visible(text: str) -> str:
+    """A text as a picture can have it: XML has no control characters.
+
+    >>> visible(f"a{chr(1)}b")
+    'a�b'
+    """
+    return NO_XML.sub("\ufffd", text)
 
 
 def cells(
@@ -153,7 +166,7 @@ def heatmap(
     unit = size / max(length, 1)
     x = alt.X(
         "start:Q",
-        title=title,
+        title=visible(title),
         scale=alt.Scale(domain=[0, max(size, 1)], nice=False),
         axis=alt.Axis(format=",d", tickMinStep=1, labelFlush=True, labelSeparation=10),
     )
@@ -178,6 +191,6 @@ def heatmap(
     ]
     if relevance is not None and size:
         true = alt.Chart(runs(relevance, panels=len(masks), columns=columns, unit=unit))
-        line = true.mark_rule(stroke=theme.TRUTH, strokeWidth=2, strokeCap="butt")
+        line = true.mark_rule(stroke=theme.TRUTH, strokeWidth=2, strokeCap="butt", aria=False)
         layers.append(line.encode(x=x, x2="stop:Q", y=alt.Y("row:N", bandPosition=0.94)))
     return alt.LayerChart(layer=layers, width=columns, height=ROW * row_count(len(masks), count))

@@ -56,12 +56,16 @@ class Spread(TypedDict):
 
 
 class Scores(TypedDict):
-    """metrics.json, of one data set: of the consensus, of single seeds, of the true probability."""
+    """metrics.json, of one data set: of the consensus, of single seeds, of the true probability.
+
+    `diverged`: the seeds that training left out (`seed_<seed>`), and the epoch in which it did.
+    """
 
     consensus: Named
     seeds: dict[str, Spread]
     bayes: NotRequired[Named]
     agreement: NotRequired[Score]
+    diverged: NotRequired[dict[str, Count]]
 
 
 Metrics = Annotated[Scores, AfterValidator(_spreads)]

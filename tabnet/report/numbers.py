@@ -10,10 +10,12 @@ import pandas as pd
 
 from tabnet import plain_csv, plain_json
 from tabnet.errors import InputError
+from tabnet.params import MAX_SEED
 from tabnet.report import judged
 from tabnet.report.judged import Trust
-from tabnet.report.measured import LARGEST, Metrics, OneDataset
+from tabnet.report.measured import Metrics, OneDataset
 
+LARGEST_LOSS = 3.5e38  # more than any float32: losses just before a seed diverges are huge
 ROUNDING = 1e-5  # of six digits
 LONGEST = 120  # characters of a list of names in an error's line
 
@@ -61,7 +63,9 @@ def _metrics(path: Path) -> Metrics:
 def _history(path: Path) -> pd.DataFrame:
     table = plain_csv.read(path, ["epoch", "seed", "loss"])
     plain_csv.whole(path, table, ["epoch", "seed"])
-    plain_csv.within(path, table, list(map(str, table)), -LARGEST, LARGEST)
+    losses = [str(name) for name in table if name not in ("epoch", "seed")]
+    plain_csv.within(path, table, ["epoch", "seed"], 0, MAX_SEED)
+    plain_csv.within(path, table, losses, -LARGEST_LOSS, LARGEST_LOSS)
     return table
 
 

@@ -14,6 +14,8 @@ import vl_convert
 from tabnet import tables
 from tabnet.report.explanation import Explanation
 
+# Of params.yaml, those that decide what a report shows.
+SECTIONS = ("generate", "model", "train", "explain", "evaluate", "trust")
 LIBRARIES = ("altair", "vl-convert-python", "numpy", "pandas", "pyarrow", "Jinja2")
 
 Rows = list[tuple[str, str]]
@@ -73,6 +75,5 @@ def of_folder(explanation: Explanation) -> Blocks:
 
 def of_pipeline(explanation: Explanation, params: Mapping[str, object]) -> Blocks:
     """The same, and the parameters that led to the explanation."""
-    # The list of data sets and the other ones' order have no part in this one's report.
-    tree = {key: value for key, value in params.items() if key not in ("datasets", "report")}
+    tree = {section: params[section] for section in SECTIONS}
     return [{"title": "Parameters", "rows": parameters(tree)}, *of_folder(explanation)]

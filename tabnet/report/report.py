@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,14 +93,22 @@ def importance_table(explanation: Explanation, numbers: Numbers) -> pd.DataFrame
     columns = {"consensus": _mean(explanation, "consensus")}
     for seed in explanation.seeds:
         columns[f"seed_{seed}"] = _mean(explanation, f"aggregate_seed_{seed}")
-    frame = pd.DataFrame({"feature": explanation.features, "relevant": np.nan})
+    known = explanation.relevance is not None and explanation.rows
+    relevant = _column_means(explanation, explanation.truths()) if known else np.nan
+    frame = pd.DataFrame({"feature": explanation.features, "relevant": relevant})
     return frame.assign(**columns)
 
 
 def _mean(explanation: Explanation, panel: str) -> npt.NDArray[np.floating]:
+    return _column_means(explanation, explanation.masks(panel))
+
+
+def _column_means(
+    explanation: Explanation, batches: Iterable[pooling.Array]
+) -> npt.NDArray[np.floating]:
     one_bin = np.zeros(explanation.rows, dtype=np.int32)
     pool = pooling.Pool(one_bin, bins=1, width=len(explanation.features))
-    pooling.scan(explanation.masks(panel), pool)
+    pooling.scan(batches, pool)
     return np.asarray(pool.mean[0])
 
 
@@ -121,7 +129,7 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
         title=f"TabNet masks · {explanation.name}",
         subtitle=sentences.size(explanation),
         headline=headline(report.numbers),
-        notes=notes(explanation),
+        notes=notes(explanation, report.numbers),
         truth=explanation.relevance is not None,
         sentences={"heat": sentences.heat(explanation, held, grouped, order=order)},
         tenths=tenths(explanation, held, order),
@@ -187,11 +195,13 @@ def headline(numbers: Numbers) -> list[tuple[str, str]]:
     return [(text, f"{score:.3f}") for text, score in shown]
 
 
-def notes(explanation: Explanation) -> list[str]:
+def notes(explanation: Explanation, numbers: Numbers) -> list[str]:
     """What a reader should know before looking."""
     said = []
     if explanation.rows == 0:
         said.append("There are no observations: the figures of masks are empty.")
     if explanation.relevance is None:
         said.append("The true relevance is not known: masks are shown without a judgement.")
+    if numbers.metrics is not None and numbers.metrics.get("diverged"):
+        said.append(sentences.diverged(numbers.metrics["diverged"]))
     return said

@@ -57,7 +57,7 @@ def table(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
         if scores["consensus"].get(name) is not None
     ]
     columns = ["dataset", "score", "consensus", "mean", "std", "limit"]
-    return pd.DataFrame(rows, columns=columns).astype({"limit": float}).round(4)
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float)).round(4)
 
 
 def to_limit(score: float, limit: float) -> str:

@@ -26,7 +26,9 @@ SCORES = {
 NEAR = 0.005  # of the score of all seeds: fewer seeds that come as near are enough
 
 
-def html(dataset: str, curve: pd.DataFrame, found: Mapping[str, Any], *, provenance: Blocks) -> str:
+def html(
+    dataset: str, curve: pd.DataFrame, found: Mapping[str, Any], *, split: str, provenance: Blocks
+) -> str:
     """The page as one HTML file; `curve` and `found` are what stage `seed_counts` measures."""
     figures = [
         (
@@ -42,6 +44,7 @@ def html(dataset: str, curve: pd.DataFrame, found: Mapping[str, Any], *, provena
             style=Markup(page.asset("style.css")),
             dataset=dataset,
             rows=found["rows"],
+            split=split,
             sentences=sentences(curve, found),
             figures=figures,
             counts=counts(curve, found["seconds"]),
@@ -83,6 +86,8 @@ def enough(curve: pd.DataFrame) -> int:
 def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
     """What the figures show, in words."""
     total, n = int(curve["n"].iloc[-1]), enough(curve)
+    if total == 1:
+        return ["There is one seed alone: nothing to combine, and no other number to compare with."]
     of = found["combinations"]
     scores = {way: by[str(total)]["rma"] - by[str(total)]["fdr"] for way, by in of.items()}
     best = max(scores, key=lambda way: scores[way])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -268,7 +268,8 @@ def training(history: pd.DataFrame) -> list[str]:
     if history.empty:
         return ["No epoch was trained."]
     first, last = history["epoch"].min(), history["epoch"].max()
-    begin, end = history[history["epoch"] == first], _ends(history)
+    end = _ends(history)
+    begin = history[(history["epoch"] == first) & history["seed"].isin(end["seed"])]
     where = f"epoch {last}" if (end["epoch"] == last).all() else "each seed's last epoch"
     said = [
         f"The mean loss of {count(len(end), 'seed')} goes from {begin['loss'].mean():.3f} (epoch"
@@ -280,6 +281,16 @@ def training(history: pd.DataFrame) -> list[str]:
     if "validation_loss" in history:
         said.append(_validation(history[history["seed"].isin(end["seed"])]))
     return said
+
+
+def diverged(epochs: Mapping[str, int]) -> str:
+    """Which seeds training left out, and in which epoch.
+
+    >>> diverged({"seed_3": 2, "seed_7": 5})
+    'Training left out what diverged: seed 3 (in epoch 2) and seed 7 (in epoch 5).'
+    """
+    seeds = [f"{name.replace('_', ' ')} (in epoch {epoch})" for name, epoch in epochs.items()]
+    return f"Training left out what diverged: {listed(seeds)}."
 
 
 def _ends(history: pd.DataFrame) -> pd.DataFrame:

@@ -67,9 +67,16 @@ def section(trust: Trust, curves: pd.DataFrame) -> Section:
         " the masks name what the model uses, and do they stay when seeds, rows or the rows to"
         f" train on change a little? Measured on {count(trust.rows, 'row')}.",
     )
+    unmeasured = {"Agreement of seeds": _alone(trust), "Other rows": not trust.bootstrap.resamples}
+    notes = tuple((title, text) for title, text in NOTES if not unmeasured.get(title))
     return Section(
-        sentences=said, figures=figures, head=head, rows=tuple(_rows(trust)), notes=NOTES
+        sentences=said, figures=figures, head=head, rows=tuple(_rows(trust)), notes=notes
     )
+
+
+def _alone(trust: Trust) -> bool:
+    """Whether there is one seed only: then nothing is spread over seeds."""
+    return trust.seeds.agreement.std is None
 
 
 def enough(curves: pd.DataFrame) -> int:
@@ -108,8 +115,9 @@ def _rows(trust: Trust) -> list[Row]:
     def compared(fixed: Score, random: Score) -> str:
         return f"same order on all rows {_one(fixed, _plain)}, random {_one(random, _plain)}"
 
+    agreement = row("Agreement of seeds (best 1)", None, seeds.agreement, _plain)
     return [
-        row("Agreement of seeds (best 1)", None, seeds.agreement, _plain),
+        *([] if _alone(trust) else [agreement]),
         row(
             "Keep: mean AUC of the curve (high is good)",
             consensus.sufficiency_auc,
@@ -171,4 +179,6 @@ def _one(value: Score, text: Text) -> str:
 
 
 def _several(values: Spread, text: Text) -> str:
-    return "–" if values.mean is None else f"{text(values.mean)} ± {_one(values.std, text)}"
+    if values.mean is None or values.std is None:
+        return _one(values.mean, text)
+    return f"{text(values.mean)} ± {text(values.std)}"

@@ -19,7 +19,7 @@ import torch
 
 from tabnet.captured import Captured
 from tabnet.explain import Explainer
-from tabnet.params import Model
+from tabnet.params import Model, Train
 from tests.benchmarks import bench_explain, bench_growth, table
 from tests.benchmarks.bench_train import (
     ITERATIONS,
@@ -62,14 +62,14 @@ def training() -> None:
 
 def beside_cpu() -> None:
     """Times as fast as compiled code with as many threads as that machine's CPU has cores."""
-    wide = Model(n_d=64, n_a=64)
+    wide, n_seeds = Model(n_d=64, n_a=64), len(Train().seeds)
     for name, model, n_features in (
         ("the pipeline's sizes", Model(), 10),
         ("n_d = n_a = 64", wide, 10),
         ("n_d = n_a = 64, 300 features", wide, 300),
     ):
-        on = partial(iterations, model, n_features, 1000, n_seeds=21)
-        what = f"GPU: an iteration of 1000 rows, 21 seeds, {name}; on that machine's CPU"
+        on = partial(iterations, model, n_features, 1000, n_seeds=n_seeds)
+        what = f"GPU: an iteration of 1000 rows, {n_seeds} seeds, {name}; on that machine's CPU"
         pair = on(device="cuda"), on(threads="auto")
         compare(what, *pair, repeats=(1, 1), rounds=3, times=ITERATIONS)
 

@@ -8,6 +8,7 @@ import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pyarrow as pa
@@ -226,6 +227,34 @@ def test_names_are_shown_and_never_markup(tmp_path: Path) -> None:
     for name in HOSTILE:
         assert name.replace("\r\n", "\n") in shown.text.replace("\r\n", "\n")
     assert "<i>&name" in shown.text
+
+
+def test_any_name_can_be_in_a_picture(tmp_path: Path) -> None:
+    names = ("a\nb", "a\x01b\x1f", "\u2028", "\ufffe", *HOSTILE)
+    root = write(tmp_path, dataset="a\x02\nb", rows=40, features=names)
+    picture = images.svg(report.picture(drawn(root, dataset="a\x02\nb", sort_by=names[0])))
+    texts = "".join(ElementTree.fromstring(picture.result()).itertext())
+    assert "a\ufffdb\ufffd" in texts
+    assert images.png(picture).result().startswith(b"\x89PNG")
+
+
+def test_what_diverged_is_named(tmp_path: Path) -> None:
+    root = write(tmp_path, rows=40)
+    path = root / "reports/syn4/metrics.json"
+    metrics = json.loads(path.read_text())["syn4"]
+    assert "diverged" not in Page(render(root)).text
+    path.write_text(json.dumps({"syn4": {**metrics, "diverged": {"seed_8": 3}}}))
+    text = "Training left out what diverged: seed 8 (in epoch 3)."
+    assert text in Page(render(root)).text
+
+
+def test_importance_knows_the_truth_with_or_without_its_file(tmp_path: Path) -> None:
+    root = write(tmp_path, rows=40)
+    there = drawn(root).importance
+    (root / "reports/syn4/importance.csv").unlink()
+    columns = ["relevant", "consensus"]
+    np.testing.assert_allclose(drawn(root).importance[columns], there[columns], atol=1e-6)
+    assert there["relevant"].gt(0).any()
 
 
 CASES: dict[str, Any] = {

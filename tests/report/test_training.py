@@ -37,6 +37,25 @@ def test_the_sentences_take_each_seed_at_its_own_end() -> None:
     ]
 
 
+def test_a_seed_that_diverged_is_in_neither_mean() -> None:
+    seeds = {"epoch": [1, 1, 1, 2, 2, 2], "seed": [1, 2, 3] * 2}
+    history = pd.DataFrame({**seeds, "loss": [1.0, 1.0, 40.0, 0.2, 0.4, None]})
+    assert sentences.training(history)[0] == (
+        "The mean loss of 2 seeds goes from 1.000 (epoch 1) to 0.300 (epoch 2)."
+    )
+
+
+def test_a_loss_on_the_way_to_divergence_is_a_loss(tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text("epoch,seed,loss\n1,1,2.5e+37\n")
+    read = numbers.read(tmp_path, features=["a"]).history
+    assert read is not None
+    assert read["loss"].tolist() == [2.5e37]
+    assert sentences.training(read)
+    (tmp_path / "history.csv").write_text("epoch,seed,loss\n1,1,1e+300\n")
+    with pytest.raises(ValueError, match="must have loss from"):
+        numbers.read(tmp_path, features=["a"])
+
+
 def test_a_history_without_any_loss_still_has_its_sentences() -> None:
     nothing = HISTORY.assign(loss=float("nan"), validation_loss=float("nan"))
     assert sentences.training(nothing)[-1] == "No loss of rows held out is known."

@@ -67,7 +67,22 @@ def test_the_table_has_the_measures_and_leaves_out_what_was_not_measured(folder:
     trust = judged.trust(folder / "reports/syn4/trust.json")
     none = trust.bootstrap.model_copy(update={"resamples": 0})
     edit(folder, bootstrap=none.model_dump())
-    assert "InterpreStability (best" not in Page(render(folder)).text
+    text = Page(render(folder)).text
+    assert "InterpreStability" not in text
+    assert "Other rows" not in text
+
+
+def test_one_seed_agrees_with_nobody(folder: Path) -> None:
+    trust = judged.trust(folder / "reports/syn4/trust.json")
+    alone = {name: {**spread, "std": None} for name, spread in trust.seeds.model_dump().items()}
+    edit(folder, seeds=alone)
+    text = Page(render(folder)).text
+    assert "Agreement of seeds" not in text
+    section = report.judged_section(drawn(folder).numbers)
+    assert section is not None
+    cells = [cell for row in section.rows for cell in row]
+    assert "3.1 %" in cells
+    assert not any("±" in cell for cell in cells)
 
 
 def test_every_measure_says_what_it_does_not_see() -> None:

@@ -63,7 +63,7 @@ def prediction(predicted: Mapping[str, Any], names: Mapping[str, str]) -> alt.La
         found.append(Dot(row, "limit", one["limit"]))
         found.append(Dot(row, "single seeds", one["seeds"]["mean"], one["seeds"]["std"]))
         found.append(Dot(row, "consensus", one["consensus"]))
-    return dots(found, PREDICTION, title="AUC on fresh rows")
+    return dots(found, PREDICTION, title="AUC on the rows explained")
 
 
 def methods(measured: Mapping[str, Any], score: str, *, title: str) -> alt.LayerChart:

@@ -114,7 +114,7 @@ SELECTION = {
 }
 
 # The AUC of the true probability, which no model can pass but by chance: over 2,000,000 rows.
-LIMIT = dict(zip(DATASETS, (0.699, 0.900, 0.906, 0.821, 0.823, 0.903), strict=True))
+LIMIT = dict(zip(DATASETS, (0.699, 0.899, 0.906, 0.821, 0.823, 0.903), strict=True))
 
 # How the paper's TabNet was trained (its appendix): parameters count 26,638 with 4 steps and 31,444
 # with 5, by its sizes on 11 features.

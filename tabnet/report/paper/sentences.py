@@ -7,7 +7,7 @@ from typing import Any
 
 from tabnet.report.paper import published
 from tabnet.report.paper.charts import METHODS
-from tabnet.report.paper.truth_free import USELESS
+from tabnet.report.paper.truth_free import FEWEST, USELESS
 from tabnet.report.sentences import count, listed
 
 
@@ -133,9 +133,11 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
         " scores, 1 where a measure orders masks exactly as the truth does, 0 where it knows"
         " nothing of it. Names that begin with less are of measures of which less is better."
     ]
-    lowest = {name: _range(row)[0] for name, row in found["within"].items()}
-    best = max(lowest, key=lambda name: lowest[name])
-    low, high = _range(found["within"][best])
+    ranges = {name: _range(row) for name, row in found["within"].items() if _defined(row)}
+    if not ranges:
+        return [*texts, f"None is defined here: it takes {FEWEST} seeds or more that differ."]
+    best = max(ranges, key=lambda name: ranges[name])
+    low, high = ranges[best]
     texts.append(
         f"Over the seeds of a data set, {_words(best)} follows the truth best: {low:.2f} to"
         f" {high:.2f}, by true score, in the mean of the data sets."
@@ -143,11 +145,11 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
     failing = [
         f"{name} ({_range(table[best])[0]:.2f})"
         for name, table in found["by_dataset"].items()
-        if _range(table[best])[0] < USELESS
+        if _defined(table[best]) and _range(table[best])[0] < USELESS
     ]
     if failing:
         texts.append(f"There are data sets on which it does not: {listed(failing)}.")
-    useless = [_words(name) for name, row in found["within"].items() if _range(row)[1] < USELESS]
+    useless = [_words(name) for name, (_, high) in ranges.items() if high < USELESS]
     if useless:
         texts.append(
             f"Below {USELESS} with every true score, and not to be believed: {listed(useless)}."
@@ -157,6 +159,11 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
         f"Over data sets there are few points, {points}: only correlations near 1 say much."
     )
     return texts
+
+
+def _defined(row: Mapping[str, float | None]) -> bool:
+    """Whether any of a measure's correlations is."""
+    return any(value is not None for value in row.values())
 
 
 def _range(row: Mapping[str, float | None]) -> tuple[float, float]:
