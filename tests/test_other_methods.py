@@ -92,6 +92,7 @@ def test_every_method_is_measured() -> None:
     assert tuple(measured()) == NAMES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_method_finds_what_matters(name: str) -> None:
     one, test = measured()[name], rows(400, 1)

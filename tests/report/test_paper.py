@@ -90,12 +90,13 @@ def html(*made: Input) -> str:
     return page.html(results.collect(made), provenance=[{"title": "Files", "rows": [("a", "b")]}])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", published.DATASETS)
 def test_a_published_limit_is_the_auc_of_the_true_probability(name: str) -> None:
-    probability = DATASETS[name].sample(400_000, seed=3).probability
+    probability = DATASETS[name].sample(2_000_000, seed=3).probability
     labels, weights = np.repeat([True, False], len(probability)), [probability, 1 - probability]
     expected = roc_auc_score(labels, np.tile(probability, 2), sample_weight=np.concatenate(weights))
-    assert abs(expected - published.LIMIT[name]) < 0.001  # half a digit, and what is drawn
+    assert abs(expected - published.LIMIT[name]) < 0.0005 + 0.0004  # half a digit, and what is drawn
     for row in published.AUC.values():
         assert row[name].mean < published.LIMIT[name]
 
