@@ -106,6 +106,7 @@ def test_a_method_finds_what_matters(name: str) -> None:
     assert one.explain_seconds > 0
 
 
+@pytest.mark.slow
 def test_one_seed_predicts_what_explains_it() -> None:
     found = measured()
     one = found["single_seed"].probability

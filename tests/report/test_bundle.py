@@ -25,7 +25,16 @@ def test_what_is_kept_is_what_is_made(kept: Path, monkeypatch: pytest.MonkeyPatc
     assert made() == first
 
 
-@pytest.mark.parametrize("damage", [b"", b"\xff", b"\n", b"0" * 64 + b"\nalert(1)"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        *(
+            pytest.param(d, marks=pytest.mark.slow)
+            for d in (b"\xff", b"\n", b"0" * 64 + b"\nalert(1)")
+        ),
+    ],
+)
 def test_a_damaged_one_is_made_anew(kept: Path, damage: bytes) -> None:
     kept.parent.mkdir(parents=True)
     kept.write_bytes(damage)

@@ -16,7 +16,12 @@ from tabnet.report import images
 from tests.report.browser import Bytes, Opened, decoded
 from tests.report.example import by_v10, read
 
-WIDTHS = (360, 768, 1280, 2560)
+WIDTHS = (
+    360,
+    pytest.param(768, marks=pytest.mark.slow),
+    1280,
+    pytest.param(2560, marks=pytest.mark.slow),
+)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,7 @@ def test_each_pixel_has_the_colour_of_its_pooled_value(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_every_figure_is_drawn_and_nothing_is_said(
     browser: Browser, root: Path, width: int, scheme: str
 ) -> None:
@@ -100,7 +105,7 @@ def test_every_figure_is_drawn_and_nothing_is_said(
     assert all(w > 150 and h > 20 for w, h in sizes)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_axe_finds_no_violation(browser: Browser, root: Path, scheme: str) -> None:
     # The policy would forbid axe's own script.
     opened = Opened(browser, (root / "report.html").as_uri(), color_scheme=scheme, bypass_csp=True)

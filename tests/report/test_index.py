@@ -67,7 +67,7 @@ def test_data_sets_without_scores_or_rows_have_a_card(tmp_path: Path) -> None:
     assert "0 test observations" in text
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_it_fits_any_width_and_axe_finds_nothing(
     browser: Browser, folder: Path, scheme: str
 ) -> None:

@@ -96,7 +96,8 @@ def test_a_published_limit_is_the_auc_of_the_true_probability(name: str) -> None
     probability = DATASETS[name].sample(2_000_000, seed=3).probability
     labels, weights = np.repeat([True, False], len(probability)), [probability, 1 - probability]
     expected = roc_auc_score(labels, np.tile(probability, 2), sample_weight=np.concatenate(weights))
-    assert abs(expected - published.LIMIT[name]) < 0.0005 + 0.0004  # half a digit, and what is drawn
+    drawn = 0.0004  # by so much may the rows' own expectation differ
+    assert abs(expected - published.LIMIT[name]) < 0.0005 + drawn
     for row in published.AUC.values():
         assert row[name].mean < published.LIMIT[name]
 
@@ -301,7 +302,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_it_fits_any_width_asks_for_nothing_and_axe_finds_nothing(
     browser: Browser, opened: str, scheme: str
 ) -> None:
