@@ -40,7 +40,6 @@ def save(path: Path, state: Mapping[str, NDArray[np.float32]], history: Sequence
     """
     arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
     body = safetensors_numpy.save(arrays | {HISTORY: np.stack(history)})
-    path.parent.mkdir(parents=True, exist_ok=True)
     files.write_bytes(path, _digest(path, body) + body)
     _remove_oldest(path, _DIGEST_BYTES + len(body))
 

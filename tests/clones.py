@@ -17,6 +17,7 @@ SMALL = {
     "generate.test_rows": "200",
     "train.seeds": "[1,2,3]",
     "train.epochs": "2",
+    "train.checkpoint_every": "1",
     "trust.rows": "100",
     "trust.resamples": "1",
 }
