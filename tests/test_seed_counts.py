@@ -120,6 +120,8 @@ def test_of_one_seed_no_number_is_enough_and_no_way_the_best(rows: Rows) -> None
     assert said.startswith("There is one seed alone")
     page = html("syn4", table, found, split="train", provenance=[])
     assert "on 50 train rows" in page
+    assert "<svg" not in page
+    assert "Ways to combine" not in page
     assert "nan" not in page.lower().replace("provenance", "")
 
 

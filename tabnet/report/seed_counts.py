@@ -30,12 +30,14 @@ def html(
     dataset: str, curve: pd.DataFrame, found: Mapping[str, Any], *, split: str, provenance: Blocks
 ) -> str:
     """The page as one HTML file; `curve` and `found` are what stage `seed_counts` measures."""
+    several = len(curve) > 1
     figures = [
         (
             title,
             inline(drawn(line(curve, score), f"{title} over the number of seeds"), prefix=score),
         )
         for score, title in FIGURES.items()
+        if several
     ]
     return (
         page.environment()
@@ -48,7 +50,7 @@ def html(
             sentences=sentences(curve, found),
             figures=figures,
             counts=counts(curve, found["seconds"]),
-            ways=ways(found["combinations"]),
+            ways=ways(found["combinations"]) if several else [],
             provenance=provenance,
         )
     )
