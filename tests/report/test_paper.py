@@ -16,7 +16,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 from scipy.stats import spearmanr
-from sklearn.metrics import roc_auc_score
 
 from tabnet import layout
 from tabnet.datasets import DATASETS
@@ -93,9 +92,9 @@ def html(*made: Input) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", published.DATASETS)
 def test_a_published_limit_is_the_auc_of_the_true_probability(name: str) -> None:
-    probability = DATASETS[name].sample(2_000_000, seed=3).probability
-    labels, weights = np.repeat([True, False], len(probability)), [probability, 1 - probability]
-    expected = roc_auc_score(labels, np.tile(probability, 2), sample_weight=np.concatenate(weights))
+    p = np.sort(DATASETS[name].sample(2_000_000, seed=3).probability.astype(np.float64))
+    pairs = p @ (np.cumsum(1 - p) - (1 - p))  # of a yes above a no, on average over labels
+    expected = pairs / (p.sum() * (1 - p).sum())
     drawn = 0.0004  # by so much may the rows' own expectation differ
     assert abs(expected - published.LIMIT[name]) < 0.0005 + drawn
     for row in published.AUC.values():
