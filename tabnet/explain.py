@@ -74,8 +74,8 @@ class Explainer:
         if not finite.all():
             largest = np.abs(x[~finite][0]).max()
             raise InputError(
-                "rows must have numbers that masks can be computed from, however: of one with "
-                f"{largest:g} they are no numbers"
+                "rows must have numbers from which masks can be computed, however: one with "
+                f"{largest:g} has none"
             )
         return found
 

@@ -81,7 +81,9 @@ def test_a_row_whose_masks_are_no_numbers_is_refused(
     monkeypatch.setattr(device, "resolve", lambda name: name)
     odd = x.copy()
     odd[3, 1] = value
-    with pytest.raises(ValueError, match=f"however: of one with {abs(value):g}".replace("+", r".")):
+    with pytest.raises(
+        ValueError, match=f"however: one with {abs(value):g} has none".replace("+", r".")
+    ):
         explain(fitted, odd, device_name=device_name)
 
 

@@ -26,8 +26,8 @@ from tabnet.train import fit
 from tests.networks import initialise
 
 
-def data(rows: int = 300) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
-    x = np.random.default_rng(0).standard_normal((rows, 4)).astype(np.float32)
+def data(rows: int = 300, *, n_features: int = 4) -> tuple[NDArray[np.float32], NDArray[np.str_]]:
+    x = np.random.default_rng(0).standard_normal((rows, n_features)).astype(np.float32)
     return x, np.where(x[:, 0] > 0, "yes", "no")
 
 
@@ -80,8 +80,9 @@ def test_the_learning_rate_stays_within_its_peak(fraction: float, schedule: Sche
     assert 0 <= learning_rate(schedule, fraction) <= 1
 
 
-def test_a_seed_among_many_trains_as_that_seed_alone() -> None:
-    x, y = data()
+@pytest.mark.parametrize("n_features", [4, 100])
+def test_a_seed_among_many_trains_as_that_seed_alone(n_features: int) -> None:
+    x, y = data(n_features=n_features)
     together, history = fit(x, y, train=Train(seeds=(5, 6, 7), epochs=3, batch_size=64))
     alone, history_alone = fit(x, y, train=Train(seeds=(6,), epochs=3, batch_size=64))
     of_seed = history[history["seed"] == 6].reset_index(drop=True)

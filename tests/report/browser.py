@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 from playwright.sync_api import Browser, Page
 
 FLAGS = [
@@ -18,6 +19,14 @@ FLAGS = [
     "--disable-sync",
 ]
 Bytes = npt.NDArray[np.uint8]
+
+
+def slow(value: object) -> Any:
+    """A test's parameter that `make quick` leaves out."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
+SCHEMES = ("light", slow("dark"))
 
 
 class Opened:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tabnet.report import bundle
+from tests.report.browser import slow
 
 
 @pytest.fixture
@@ -26,14 +27,7 @@ def test_what_is_kept_is_what_is_made(kept: Path, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    "damage",
-    [
-        b"",
-        *(
-            pytest.param(d, marks=pytest.mark.slow)
-            for d in (b"\xff", b"\n", b"0" * 64 + b"\nalert(1)")
-        ),
-    ],
+    "damage", [b"", slow(b"\xff"), slow(b"\n"), slow(b"0" * 64 + b"\nalert(1)")]
 )
 def test_a_damaged_one_is_made_anew(kept: Path, damage: bytes) -> None:
     kept.parent.mkdir(parents=True)

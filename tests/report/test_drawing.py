@@ -13,15 +13,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from tabnet.report import images
-from tests.report.browser import Bytes, Opened, decoded
+from tests.report.browser import SCHEMES, Bytes, Opened, decoded, slow
 from tests.report.example import by_v10, read
 
-WIDTHS = (
-    360,
-    pytest.param(768, marks=pytest.mark.slow),
-    1280,
-    pytest.param(2560, marks=pytest.mark.slow),
-)
+WIDTHS = (360, slow(768), 1280, slow(2560))
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +78,7 @@ def test_each_pixel_has_the_colour_of_its_pooled_value(
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_every_figure_is_drawn_and_nothing_is_said(
     browser: Browser, root: Path, width: int, scheme: str
 ) -> None:
@@ -105,7 +100,7 @@ def test_every_figure_is_drawn_and_nothing_is_said(
     assert all(w > 150 and h > 20 for w, h in sizes)
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_axe_finds_no_violation(browser: Browser, root: Path, scheme: str) -> None:
     # The policy would forbid axe's own script.
     opened = Opened(browser, (root / "report.html").as_uri(), color_scheme=scheme, bypass_csp=True)

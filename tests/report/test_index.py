@@ -9,6 +9,7 @@ from playwright.sync_api import Browser
 from tabnet.report import explanation, index, numbers
 from tabnet.report.card import card
 from tabnet.report.measured import Card
+from tests.report.browser import SCHEMES
 from tests.report.example import write
 from tests.report.test_page import Page, render
 
@@ -67,7 +68,7 @@ def test_data_sets_without_scores_or_rows_have_a_card(tmp_path: Path) -> None:
     assert "0 test observations" in text
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_it_fits_any_width_and_axe_finds_nothing(
     browser: Browser, folder: Path, scheme: str
 ) -> None:

@@ -32,6 +32,7 @@ from tabnet.report.paper import (
 )
 from tabnet.report.paper.inputs import Input
 from tests.imports import ROOT
+from tests.report.browser import SCHEMES
 from tests.report.test_page import HOSTILE, Page
 
 SCORES = ("auc", "rma", "rra", "tpr", "fdr", "mask_auroc", "mask_average_precision")
@@ -301,7 +302,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> str:
     return path.as_uri()
 
 
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_it_fits_any_width_asks_for_nothing_and_axe_finds_nothing(
     browser: Browser, opened: str, scheme: str
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tabnet.report import judged, report, without_truth
-from tests.report.browser import Opened
+from tests.report.browser import SCHEMES, Opened
 from tests.report.example import write
 from tests.report.test_page import Page, drawn, render
 
@@ -97,7 +97,7 @@ def test_without_its_files_a_page_has_no_such_section(folder: Path, name: str) -
 
 
 @pytest.mark.parametrize("width", [1280, 400])
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", SCHEMES)
 def test_the_figures_lie_in_the_page(browser: Browser, root: Path, width: int, scheme: str) -> None:
     address = (root / "report.html").as_uri()
     opened = Opened(browser, address, viewport={"width": width, "height": 900}, color_scheme=scheme)
