@@ -57,7 +57,7 @@ def _rows(scores: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[st
         (
             score,
             dataset,
-        ): f"{consensus:.3f} (seeds {mean:.3f} ± {std:.3f}){_limit(consensus, limit)}"
+        ): f"{consensus:.3f} (seeds {sentences.deviating(mean, std)}){_limit(consensus, limit)}"
         for dataset, score, consensus, mean, std, limit in scores.to_numpy().tolist()
     }
     kept = [score for score in scoreboard.NAMES.values() if score in set(scores["score"])]

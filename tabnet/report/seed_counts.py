@@ -13,6 +13,7 @@ from tabnet.report import page, theme
 from tabnet.report.index import drawn, inline
 from tabnet.report.paper.cells import Cell, Table, number
 from tabnet.report.provenance import Blocks
+from tabnet.report.sentences import deviating
 
 FIGURES = {"rma": "mass on relevant", "fdr": "false discoveries", "auc": "AUC"}
 SCORES = {
@@ -113,13 +114,9 @@ def counts(curve: pd.DataFrame, seconds: Mapping[str, float]) -> Table:
     rows = []
     for n, time in seconds.items():
         scores = by_count[int(n)]
-        cells = [Cell(_spread(scores[score], scores[f"{score}_std"])) for score in SCORES]
+        cells = [Cell(deviating(scores[score], scores[f"{score}_std"])) for score in SCORES]
         rows.append((n, [*cells, Cell(number(time, 1))]))
     return Table("Seeds", [*SCORES.values(), "seconds to train"], rows)
-
-
-def _spread(mean: float, std: float) -> str:
-    return number(mean) if pd.isna(std) else f"{mean:.3f} ± {std:.3f}"
 
 
 def ways(found: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[Table]:

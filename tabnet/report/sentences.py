@@ -29,6 +29,16 @@ def percent(share: float) -> str:
     return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1g} %"
 
 
+def deviating(mean: float, deviation: float | None) -> str:
+    """A mean and its standard deviation, which a single value does not have.
+
+    >>> deviating(0.5, 0.25), deviating(0.5, None), deviating(0.5, np.nan)
+    ('0.500 ± 0.250', '0.500', '0.500')
+    """
+    known = deviation is not None and not np.isnan(deviation)
+    return f"{mean:.3f} ± {deviation:.3f}" if known else f"{mean:.3f}"
+
+
 def listed(items: Sequence[str]) -> str:
     """Items in a sentence.
 

@@ -54,6 +54,17 @@ def test_it_says_how_far_the_consensus_is_from_the_limit(folder: Path) -> None:
     assert text.count("Bayes limit 0.") == 2 * 4
 
 
+def test_one_seed_has_no_deviation(tmp_path: Path) -> None:
+    one = made(tmp_path, "syn4")
+    assert one["metrics"] is not None
+    for score in one["metrics"]["seeds"].values():
+        score["std"] = None
+    text = Page(index.html([one])).text
+    assert "0.998 (seeds 0.968)" in text
+    assert "±" not in text
+    assert "nan" not in text.split()
+
+
 def test_ids_of_the_pictures_do_not_clash(folder: Path) -> None:
     page = Page((folder / "index.html").read_text("utf-8"))
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]

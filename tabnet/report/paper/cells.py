@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tabnet.report.scoreboard import NAMES
+from tabnet.report.sentences import deviating
 
 
 class Cell(NamedTuple):
@@ -46,7 +47,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def spread(score: Mapping[str, float | None]) -> str:
     """A mean and its standard deviation."""
-    return MISSING if score["mean"] is None else f"{score['mean']:.3f} ± {score['std'] or 0:.3f}"
+    return MISSING if score["mean"] is None else deviating(score["mean"], score["std"])
 
 
 def mark(reached: bool | None) -> str:
