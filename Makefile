@@ -6,6 +6,10 @@ export PATH := $(BIN):$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The kernel compiles while the linter reads.
 MAKEFLAGS += --jobs=2
+# pip would compile on one core, and the packages' own tests too; one of torch's files is for a newer
+# Python.
+install = python -m pip install -q --no-compile $(1) && \
+	{ python -m compileall -qq -j 0 -x /tests/ .venv/lib/python3*/site-packages || true; }
 
 .PHONY: all paper appendix test quick lint browser bench sweep lock repair kills audit clean peers
 
@@ -105,7 +109,7 @@ clean:
 .venv/installed: requirements.lock
 	@echo "Installing the packages of requirements.lock into .venv (once; some minutes)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@python -m pip install -q -r requirements.lock
+	@$(call install,-r requirements.lock)
 	@touch $@
 
 # The CPU kernel: some 15 seconds once, a second if this machine has compiled the same code before.
@@ -115,10 +119,10 @@ clean:
 
 .venv/installed-peers: .venv/installed requirements-peers.lock
 	@echo "Installing the packages of requirements-peers.lock into .venv (once)"
-	@python -m pip install -q -r requirements.lock -r requirements-peers.lock
+	@$(call install,-r requirements.lock -r requirements-peers.lock)
 	@touch $@
 
 .venv/installed-test: .venv/installed-peers requirements-test.lock
 	@echo "Installing the packages of requirements-test.lock into .venv (once)"
-	@python -m pip install -q -r requirements.lock -r requirements-peers.lock -r requirements-test.lock
+	@$(call install,-r requirements.lock -r requirements-peers.lock -r requirements-test.lock)
 	@touch $@

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from hypothesis import strategies as st
 from pydantic import BaseModel
@@ -93,13 +94,18 @@ def keys(model: type[BaseModel] = Params, above: Path_ = ()) -> Iterator[Path_]:
 
 def filled(key: Path_, text: str) -> str:
     """The defaults as a file, with this text in the place of a key's value."""
+    return _with_a_hole(key).replace(_HOLE, text)
+
+
+@cache
+def _with_a_hole(key: Path_) -> str:
     defaults = Params(overrides={name: Override() for name in Params().datasets})
     data = defaults.model_dump(mode="json")
     inner = data
     for name in key[:-1]:
         inner = inner[name]
     inner[key[-1]] = _HOLE
-    return dumped(data).replace(_HOLE, text)
+    return dumped(data)
 
 
 def dumped(value: object) -> str:

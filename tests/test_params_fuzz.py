@@ -21,7 +21,7 @@ from tabnet.plain_yaml import parse
 from tests.params_fuzz import DOCUMENTS, KEYS, TEXTS, dumped, filled
 from tests.stage_runs import environment
 
-FILES = 2000  # drawn ones; those below are tried as well
+FILES = 1000  # drawn ones; those below are tried as well
 SECONDS = 10  # of the processor, for the worst file; a tenth of that on a machine without a load
 MEGABYTES = 300
 

@@ -22,8 +22,9 @@ SPEC = {
 }
 # Renders, and then waits to be killed.
 WAITS = """
-import sys, time
+import signal, time
 from tabnet.rendering import rendering
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
 rendering().call("vegalite_to_vega", {"mark": "point"}).result()
 print(rendering()._process.pid, flush=True)
 time.sleep(60)
