@@ -10,6 +10,7 @@ M models, B rows, D features, T draws (each with its donors, ties and random ord
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -82,7 +83,9 @@ def curves(
     k = counts(x.shape[1])
     keep, remove = (np.zeros((len(k), len(intact), len(SCORES))) for _ in range(2))
     for order, other in zip(place, donors, strict=True):
-        for i, both in enumerate(_changed(predict, x, order, other, k)):
+        replaced = predict(other)
+        between = _changed(predict, x, order, other, k[1:-1])
+        for i, both in enumerate(chain([(replaced, intact)], between, [(intact, replaced)])):
             for total, changed in zip((keep, remove), both, strict=True):
                 total[i] += scores(changed, intact, label, known=known) / len(place)
     return Curves(k, keep, remove)
