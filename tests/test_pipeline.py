@@ -117,13 +117,13 @@ def test_the_page_beside_the_paper_is_made_when_it_is_asked_for(run: Clone) -> N
     assert run.repro() == ["peers@syn4", "paper@paper"]
     assert set(json.loads(numbers.read_text())["peers"]) == {"syn4"}
     assert run.repro() == []
+    run.set(peers="[]")
+    assert run.repro() == ["paper@paper"]
+    assert json.loads(numbers.read_text())["peers"] == {}
     run.set(datasets="[syn4]", evaluate__threshold="0.1")
     assert set(run.repro()) >= {"evaluate@syn4", "paper@paper"}
     assert set(json.loads(numbers.read_text())["masks"]) == {"syn4"}
     assert "syn2.scores.json" not in page.read_text()
-    run.set(peers="[]")
-    assert run.repro() == ["paper@paper"]
-    assert json.loads(numbers.read_text())["peers"] == {}
 
 
 def test_fewer_seeds_generate_nothing_again_and_leave_no_trace_in_what_is_shown(run: Clone) -> None:
