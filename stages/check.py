@@ -8,12 +8,15 @@ from pathlib import Path
 
 from stages import run
 from tabnet import files, stage_code
+from tabnet.errors import InputError
 from tabnet.params import Params
 
 
 def main(params: Params) -> None:
     for dataset in params.datasets:
-        device = params.of(dataset).train.device
+        own = params.of(dataset)
+        _check_buffer(own)
+        device = own.train.device
         if device not in ("auto", "cpu"):
             # Torch alone knows whether the machine has the device, and is slow to import.
             from tabnet.device import resolve
@@ -22,6 +25,19 @@ def main(params: Params) -> None:
     with files.replace_folder(Path("data", "code")) as folder:
         for stage in set(stage_code.stages()) - {"check"}:
             (folder / f"{stage}.txt").write_text(stage_code.digests(f"stages.{stage}"))
+
+
+def _check_buffer(params: Params) -> None:
+    """The buffer is filled with whole row groups, as `generate` writes them."""
+    rows, most = params.generate.train_rows, params.train.buffer_rows
+    if rows > most:
+        from tabnet.tables import GROUP_ROWS  # and with it pyarrow, which is slow to import
+
+        if most < (least := min(rows, GROUP_ROWS)):
+            raise InputError(
+                f"params.yaml: train.buffer_rows must be at least {least}, the rows of a row group,"
+                f" however: {most}"
+            )
 
 
 if __name__ == "__main__":

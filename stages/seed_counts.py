@@ -18,7 +18,7 @@ from tabnet import files, plain_json, seed_counts, tables, truth, weights
 from tabnet.combinations import averaged
 from tabnet.explain import Explainer
 from tabnet.kernel.threads import chosen
-from tabnet.params import Params, Train
+from tabnet.params import Params
 from tabnet.report import provenance
 from tabnet.report import seed_counts as page
 from tabnet.seed_counts import Rows
@@ -109,7 +109,7 @@ def _seconds(data: Path, fitted: Fitted, params: Params, n: int) -> float:
     """How long n seeds take to train: ten times a tenth of the epochs."""
     x, label = _read(data / "train.parquet", fitted)
     epochs = max(1, params.train.epochs // PART)
-    some: Train = params.train.model_copy(update={"seeds": fitted.seeds[:n], "epochs": epochs})
+    some = params.train.afresh(fitted.seeds[:n]).model_copy(update={"epochs": epochs})
     start = time.perf_counter()
     fit(x, np.where(label, "yes", "no"), model=params.model, train=some)
     return round((time.perf_counter() - start) * params.train.epochs / epochs, 2)

@@ -80,7 +80,7 @@ def _side_by_side(
     On the CPU a thread trains a whole resample: few seeds divide badly among threads. Where the
     number of threads is free there are two for each core, among which the system divides it.
     """
-    few = train.model_copy(update={"seeds": tuple(seeds)})
+    few = train.afresh(seeds)
     if where != "cpu":
         return 1, few
     threads = 2 * cores() if train.threads == "auto" else train.threads

@@ -83,9 +83,9 @@ def curves(
     k = counts(x.shape[1])
     keep, remove = (np.zeros((len(k), len(intact), len(SCORES))) for _ in range(2))
     for order, other in zip(place, donors, strict=True):
-        replaced = predict(other)
+        ends = np.stack([predict(other), intact])
         between = _changed(predict, x, order, other, k[1:-1])
-        for i, both in enumerate(chain([(replaced, intact)], between, [(intact, replaced)])):
+        for i, both in enumerate(chain([ends], between, [ends[::-1]])):
             for total, changed in zip((keep, remove), both, strict=True):
                 total[i] += scores(changed, intact, label, known=known) / len(place)
     return Curves(k, keep, remove)

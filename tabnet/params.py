@@ -1,7 +1,7 @@
 """The sections of params.yaml as frozen models: the one place that says what is valid."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import (
@@ -183,6 +183,10 @@ class Train(Section):
                 f"{self.buffer_rows}"
             )
         return self
+
+    def afresh(self, seeds: Sequence[int]) -> Self:
+        """The same training of these seeds, from its start."""
+        return self.model_copy(update={"seeds": tuple(seeds), "warm_start": False})
 
 
 class Explain(Section):

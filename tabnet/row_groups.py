@@ -17,6 +17,8 @@ from tabnet.source import Floats, Indices, Source
 class RowGroups(Source):
     """The rows of a Parquet file: its column `label` is text, all others are numbers.
 
+    An index that pandas has written beside them is left out.
+
     Made of a file, it reads all of its labels once, to know the classes.
 
     Raises OSError or ValueError, naming the file, if it cannot be read or trained on; `read` too.
@@ -27,7 +29,7 @@ class RowGroups(Source):
         self.sizes = tables.group_rows(path)
         self._version = _version(path)
         found = tables.columns(path)
-        self.features = tuple(name for name in found.names if name != label)
+        self.features = tuple(name for name in tables.beside_index(found) if name != label)
         if not self.features:
             raise InputError(f"{path}: must have columns beside {label!r}, however: it has none")
         # As pandas writes text; what is neither is refused as the one that it should be.

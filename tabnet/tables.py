@@ -126,6 +126,19 @@ def columns(path: PathLike) -> pa.Schema:
         return file.schema_arrow
 
 
+def beside_index(found: pa.Schema) -> list[str]:
+    """The names of a schema's columns, but for those in which pandas keeps a table's index.
+
+    >>> import pandas as pd
+    >>> beside_index(pa.Schema.from_pandas(pd.DataFrame({"a": [1.5, 2.5]}).iloc[1:]))
+    ['a']
+    """
+    with suppress(ValueError, LookupError, TypeError):  # what is no block of pandas' says nothing
+        index = found.pandas_metadata["index_columns"]
+        return [name for name in found.names if name not in index]
+    return list(found.names)
+
+
 def read(path: PathLike, *, columns: Sequence[str] | pa.Schema | None = None) -> pa.Table:
     """A Parquet file's columns: all, those named, or those of a schema and of its types.
 

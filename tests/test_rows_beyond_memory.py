@@ -137,6 +137,18 @@ def source(file: Path) -> RowGroups:
     return RowGroups(file, label="y")
 
 
+def test_an_index_that_pandas_saves_is_no_feature(tmp_path: Path) -> None:
+    table = pd.DataFrame({"a": [0.5, 1.5, 2.5, 3.5], "label": ["no", "yes"] * 2})
+    for chosen in (table, table.iloc[1:], table.set_index(pd.Index(range(4), name="id"))):
+        chosen.to_parquet(tmp_path / "rows.parquet")
+        assert RowGroups(tmp_path / "rows.parquet", label="label").features == ("a",)
+    pq.write_table(pa.table(table.to_dict("list")), tmp_path / "rows.parquet")
+    for block in (b"{", b"[]", b"{}", b'{"index_columns": 1}', b"\xff"):
+        plain = pq.read_table(tmp_path / "rows.parquet").replace_schema_metadata({b"pandas": block})
+        pq.write_table(plain, tmp_path / "odd.parquet")
+        assert RowGroups(tmp_path / "odd.parquet", label="label").features == ("a",)
+
+
 def test_what_fits_into_the_buffer_is_as_in_memory(file: Path) -> None:
     table = pd.read_parquet(file)
     few = TRAIN.model_copy(update={"buffer_rows": ROWS, "epochs": 2, "validation_share": 0.2})

@@ -140,6 +140,16 @@ def test_bad_parameters_are_one_line_before_any_work() -> None:
     assert os.listdir() == []
 
 
+def test_a_buffer_holds_a_row_group_or_all_rows() -> None:
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("buffer_rows: 1000000", "buffer_rows: 4000"))
+    done = stage("check")
+    least = "params.yaml: train.buffer_rows must be at least 5000, the rows of a row group"
+    assert (done.returncode, done.stderr) == (1, f"{least}, however: 4000\n")
+    Path("params.yaml").write_text(text.replace("buffer_rows: 1000000", "buffer_rows: 5000"))
+    assert stage("check").returncode == 0
+
+
 def alive(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]

@@ -68,6 +68,15 @@ def test_all_orders_begin_and_end_alike(measured: Measures) -> None:
         assert len(ends.drop_duplicates()) == 1
 
 
+def test_resamples_start_afresh_whatever_the_model_went_on_from(
+    fitted: Fitted, measured: Measures
+) -> None:
+    warm = replace(SETTINGS, train=SETTINGS.train.model_copy(update={"warm_start": True}))
+    found = measure(fitted, SAMPLE, Rows(X, Y), warm, positive="yes")
+    assert found.bootstrap == measured.bootstrap
+    assert found.bootstrap["resamples"] == 2
+
+
 def test_the_same_seed_gives_the_same_numbers(fitted: Fitted, measured: Measures) -> None:
     same, other = again(fitted), again(fitted, seed=2)
     assert same.summary() == measured.summary()

@@ -74,5 +74,5 @@ def _train_seconds(
 ) -> float:
     table = pd.DataFrame(rows.x, columns=list(fitted.features))
     labels = np.where(rows.y, "yes", "no")
-    chosen = settings.model_copy(update={"seeds": tuple(seeds)})
+    chosen = settings.afresh(seeds)
     return timed(lambda: fit(table, labels, model=model, train=chosen))[1]

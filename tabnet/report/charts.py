@@ -47,9 +47,10 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
     means: dict[str, Any] = {"mean": "mean(loss)"}
     means |= {"validation": f"mean({VALIDATION})"} if validated else {}
     bounds = base.transform_aggregate(low="min(loss)", high="max(loss)", **means, groupby=["epoch"])
-    seeds = base.mark_line(strokeWidth=0.7, opacity=0.45, color=theme.ACCENT, aria=False)
+    dots: dict[str, Any] = {"point": True} if data["epoch"].nunique() == 1 else {}  # no line
+    seeds = base.mark_line(strokeWidth=0.7, opacity=0.45, color=theme.ACCENT, aria=False, **dots)
     band = bounds.mark_area(opacity=0.16, color=theme.ACCENT, aria=False)
-    line = bounds.mark_line(strokeWidth=2, color=theme.ACCENT)
+    line = bounds.mark_line(strokeWidth=2, color=theme.ACCENT, **dots)
     tooltip = [
         alt.Tooltip("epoch:Q"),
         alt.Tooltip("mean:Q", title="mean loss", format=".4f"),
@@ -66,8 +67,8 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
         (_named(line, KINDS[0]) if validated else line).encode(x=x, y=y("mean:Q")),
     ]
     if validated:
-        each = base.mark_line(strokeWidth=0.7, opacity=0.3, color=theme.SECOND, aria=False)
-        mean = bounds.mark_line(strokeWidth=2)
+        each = base.mark_line(strokeWidth=0.7, opacity=0.3, color=theme.SECOND, aria=False, **dots)
+        mean = bounds.mark_line(strokeWidth=2, **dots)
         layers += [
             each.encode(x=x, y=y(f"{VALIDATION}:Q"), detail="seed:N"),
             _named(mean, KINDS[1]).encode(x=x, y=y("validation:Q")),

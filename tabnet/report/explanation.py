@@ -20,6 +20,8 @@ BATCH = 65536  # rows read at a time
 PREDICTIONS = "predictions.parquet"
 P_OF_SEED = "probability_seed_"
 OF_SEED = "aggregate_seed_"
+ROUNDING = 1e-3  # of shares that others have computed
+TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
 NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
 
 Floats = npt.NDArray[np.float32]
@@ -59,6 +61,7 @@ class Explanation:
         path = self.folder / f"{panel}.parquet"
         for batch in tables.batches(path, columns=self.features, batch_rows=BATCH):
             mask = _matrix(batch, self.features)
+            _check_shares(path, "masks, as shares of a row's attention,", mask)
             yield np.where(np.isfinite(mask), mask, np.float32(0))
 
     def feature_values(self) -> Iterator[Floats]:
@@ -117,7 +120,7 @@ def open_folder(
     """
     main = folder / "consensus.parquet"
     rows = tables.rows(main)
-    features = tuple(pq.read_schema(main).names)
+    features = tuple(tables.beside_index(pq.read_schema(main)))
     result = Explanation(
         name=name,
         folder=folder,
@@ -203,17 +206,29 @@ def _predictions(path: Path) -> Predictions | None:
         return None
     _require(path, ["probability", "agreement"], rows=None)
     table = tables.read(path, columns=["probability", "agreement"])
-    label = pc.if_else(pc.equal(_words(path, "label"), "yes"), 1.0, 0.0)
+    words = _words(path, "label")
+    if foreign := set(pc.unique(words).to_pylist()) - {"yes", "no", None}:
+        raise InputError(f"{path}: label must be yes or no, however: {min(foreign)!r}")
+    label = pc.if_else(pc.equal(words, "yes"), 1.0, 0.0)
+    probability, agreement = _matrix(table, ["probability", "agreement"]).T
+    _check_shares(path, "probability", probability)
+    _check_shares(path, "agreement", agreement)
     return Predictions(
-        label=label.to_numpy().astype(np.float32),
-        probability=_matrix(table, ["probability"])[:, 0],
-        agreement=_matrix(table, ["agreement"])[:, 0],
+        label=label.to_numpy().astype(np.float32), probability=probability, agreement=agreement
     )
+
+
+def _check_shares(path: Path, what: str, values: Floats) -> None:
+    """Whether what is known is 0 to 1, but for rounding; what is not a number is not known."""
+    outside = (values < -ROUNDING) | (values > 1 + ROUNDING)
+    if outside.any() and (foreign := values[outside & np.isfinite(values)].tolist()):
+        raise InputError(f"{path}: {what} must be 0 to 1, however: {foreign[0]:g}")
 
 
 def _words(path: Path, column: str) -> pa.ChunkedArray:
     """A column of text; all missing is text too."""
     words = tables.read(path, columns=[column])[column]
-    if not (pa.types.is_string(words.type) or pa.types.is_null(words.type)):
+    kind = words.type.value_type if pa.types.is_dictionary(words.type) else words.type
+    if not any(test(kind) for test in TEXT):
         raise InputError(f"{path}: column {column!r} must hold words, however: {words.type}")
     return words.cast(pa.string())

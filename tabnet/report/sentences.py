@@ -162,7 +162,10 @@ def importance(table: pd.DataFrame) -> list[str]:
     if ranked["relevant"].notna().any() and relevant:
         found = int((ranked["relevant"].iloc[:relevant] > 0).sum())
         which = count(relevant, "feature")
-        if found == relevant:
+        if relevant == 1:
+            is_it = "is" if found else "is not"
+            said.append(f"The feature of highest importance {is_it} the truly relevant one.")
+        elif found == relevant:
             said.append(f"The {which} of highest importance are exactly the truly relevant ones.")
         else:
             said.append(f"Of the {which} of highest importance, {found} are truly relevant.")
@@ -281,9 +284,11 @@ def training(history: pd.DataFrame) -> list[str]:
     end = _ends(history)
     begin = history[(history["epoch"] == first) & history["seed"].isin(end["seed"])]
     where = f"epoch {last}" if (end["epoch"] == last).all() else "each seed's last epoch"
+    whose, loss = f"The mean loss of {count(len(end), 'seed')}", f"{end['loss'].mean():.3f}"
     said = [
-        f"The mean loss of {count(len(end), 'seed')} goes from {begin['loss'].mean():.3f} (epoch"
-        f" {first}) to {end['loss'].mean():.3f} ({where})."
+        f"{whose} goes from {begin['loss'].mean():.3f} (epoch {first}) to {loss} ({where})."
+        if first < last
+        else f"{whose} is {loss} in the one epoch."
     ]
     if len(end) > 1:
         low, high = end["loss"].min(), end["loss"].max()

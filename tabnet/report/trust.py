@@ -71,7 +71,8 @@ def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart
         labelLimit=110,
         labelExpr="names[+datum.value]",
     )
-    top = alt.Axis(title=None, orient="top", ticks=False, domain=False, labelAngle=0)
+    angle = 0 if len(groups) <= 3 else -40  # of more, labels beside each other would overlap
+    top = alt.Axis(title=None, orient="top", ticks=False, domain=False, labelAngle=angle)
     base = alt.Chart(data).encode(
         y=alt.Y("_row:N", axis=axis, sort=None),
         x=alt.X("group:N", axis=top, sort=None),

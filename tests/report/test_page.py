@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -352,6 +353,7 @@ def test_the_command_draws_a_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["FOLDER", "--sort-by", "V99"], "sort_by must be one of row, label, prediction"),
         (["FOLDER", "--quantile", "0"], "--quantile must be above 0 and at most 1, however: 0.0"),
         (["FOLDER", "--masks", "x.gif"], "--masks must be a .png or .svg file, however: x.gif"),
+        (["FOLDER", "--numbers", "none"], "--numbers must be a folder, however: none"),
         (["FOLDER", "--values", "params.yaml"], "params.yaml: must be a whole Parquet file"),
     ],
 )
@@ -366,6 +368,26 @@ def test_a_mistake_is_one_line(
     assert str(stopped.value).startswith(message)
     assert "\n" not in str(stopped.value)
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_masks_as_pandas_saves_them_are_drawn(tmp_path: Path, kind: pa.DataType) -> None:
+    """Words of its kinds, and rows that were chosen, whose index it saves as a column."""
+    root = write(tmp_path, rows=8)
+    plain = render(root)
+    folder = root / "data/syn4/explanation"
+    for path in folder.glob("*.parquet"):
+        table = pq.read_table(path)
+        chosen = pa.Table.from_pandas(
+            table.to_pandas().set_index(pd.Index([3, 1, 4, 5, 9, 2, 6, 8]))
+        )
+        assert chosen.column_names[-1] == "__index_level_0__"
+        if "label" in chosen.column_names:
+            words = chosen["label"].cast(pa.string()).cast(kind)
+            chosen = chosen.set_column(chosen.column_names.index("label"), "label", words)
+        metadata = {**(table.schema.metadata or {}), **chosen.schema.metadata}
+        pq.write_table(chosen.replace_schema_metadata(metadata), path)
+    assert render(root) == plain
 
 
 def foreign(root: Path, case: str) -> None:
@@ -383,8 +405,9 @@ def foreign(root: Path, case: str) -> None:
         path.rename(path.with_stem("step_9"))
     else:
         table = pq.read_table(path)
-        words = pa.array(["a word"] * len(table))
-        values = words if content.endswith("=text") else pa.array(range(len(table)))
+        kinds = {"text": "a word", "two": 2.0, "below": -0.5}
+        kind = content.partition("=")[2]
+        values = pa.array([kinds.get(kind, n) for n in range(len(table))])
         place = table.schema.get_field_index(content.partition("=")[0])
         table = table.set_column(place, table.schema.field(place).name, values)
         tables.write(path, table)
@@ -434,6 +457,11 @@ def foreign(root: Path, case: str) -> None:
         ("aggregate_seed_2.parquet renamed", "aggregate_seed_x.parquet: its seed must be"),
         ("predictions.parquet short", "predictions.parquet: must have 6 rows, however: 5"),
         ("predictions.parquet agreement=text", "predictions.parquet: column 'agreement' must"),
+        ("predictions.parquet label=text", "label must be yes or no, however: 'a word'"),
+        ("predictions.parquet agreement=two", "agreement must be 0 to 1, however: 2"),
+        ("predictions.parquet probability=below", "probability must be 0 to 1, however: -0.5"),
+        ("consensus.parquet V01=two", "a row's attention, must be 0 to 1, however: 2"),
+        ("step_2.parquet V01=below", "a row's attention, must be 0 to 1, however: -0.5"),
         ("predictions.parquet label=number", "column 'label' must hold words, however: int64"),
         ("test.parquet V03=text", "test.parquet: column 'V03' must hold numbers, however: string"),
         ("relevance.parquet short", "relevance.parquet: must have 6 rows of split 'test'"),

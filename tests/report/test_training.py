@@ -37,6 +37,15 @@ def test_the_sentences_take_each_seed_at_its_own_end() -> None:
     ]
 
 
+def test_one_epoch_is_a_point_of_each_line() -> None:
+    one = HISTORY[HISTORY["epoch"] == 1]
+    assert sentences.training(one)[0] == "The mean loss of 3 seeds is 0.900 in the one epoch."
+    drawn, several = (charts.training(table).to_dict()["layer"] for table in (one, HISTORY))
+    lines = [layer["mark"] for layer in drawn if layer["mark"]["type"] == "line"]
+    assert [line["point"] for line in lines] == [True] * 4
+    assert "'point': True" not in str(several)
+
+
 def test_a_seed_that_diverged_is_in_neither_mean() -> None:
     seeds = {"epoch": [1, 1, 1, 2, 2, 2], "seed": [1, 2, 3] * 2}
     history = pd.DataFrame({**seeds, "loss": [1.0, 1.0, 40.0, 0.2, 0.4, None]})

@@ -39,6 +39,17 @@ def test_the_sentences_say_the_curves_at_enough_features(folder: Path) -> None:
             assert f" {here[order]:.3f}" in text
 
 
+def test_the_sentences_leave_a_feature_out_where_all_are_needed(folder: Path) -> None:
+    path = folder / "reports/syn4/faithfulness.csv"
+    curves = pd.read_csv(path)
+    curves.loc[(curves["k"] < 10) & (curves["side"] == "keep"), "auc"] = 0.5
+    curves.to_csv(path, index=False)
+    assert without_truth.enough(curves) == 10
+    text = Page(render(folder)).text
+    assert "With only the first 9 features of each row" in text
+    assert "Without the first 9 features of each row" in text
+
+
 @pytest.mark.parametrize("auc", [0.5, 0.3])
 def test_a_model_no_better_than_chance_has_sentences(folder: Path, auc: float) -> None:
     path = folder / "reports/syn4/faithfulness.csv"
