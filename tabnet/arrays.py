@@ -52,13 +52,13 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
     except TypeError as error:
         raise InputError(f"y must be labels of one kind, however: {error}") from None
     names = tuple(map(str, classes.tolist()))
-    check_classes(names, rows)
+    check_classes(names, rows, of="y")
     return names, index.astype(np.int64)
 
 
-def check_classes(classes: Sequence[str], rows: int) -> None:
-    """ValueError unless there are two rows or more, of two classes or more."""
+def check_classes(classes: Sequence[str], rows: int, *, of: str) -> None:
+    """ValueError unless there are two rows or more, of two classes or more; `of` says whose."""
     if rows < 2:
         raise InputError(f"training needs at least 2 rows, however: {rows}")
     if len(classes) < 2:
-        raise InputError(f"y must have at least 2 classes, however: only {classes[0]}")
+        raise InputError(f"{of} must have at least 2 classes, however: only {classes[0]}")

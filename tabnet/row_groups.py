@@ -50,7 +50,7 @@ class RowGroups(Source):
                 "some are missing"
             )
         classes = tuple(sorted(label for label in found if label is not None))
-        check_classes(classes, self.rows)
+        check_classes(classes, self.rows, of=f"{self._path}: column {self._label!r}")
         return classes
 
     def read(self, groups: Sequence[int]) -> tuple[Floats, Indices]:

@@ -106,7 +106,7 @@ FAULTS: list[tuple[str, str, Callable[[Path], None], str]] = [
     ("train", TRAIN, column("V03", holed), NAN),
     ("train", TRAIN, column("V03", lambda v: v.astype(str)), "column 'V03' must be numeric"),
     ("train", TRAIN, column("y", lambda v: np.arange(len(v))), "column 'y' must be string"),
-    ("train", TRAIN, column("y", lambda v: ["yes"] * len(v)), "at least 2 classes"),
+    ("train", TRAIN, column("y", lambda v: ["yes"] * len(v)), "column 'y' must have at least 2"),
     ("explain", MODEL, Path.unlink, "must be a model file, however: no such file"),
     ("explain", MODEL, truncated, SAFETENSORS),
     ("explain", MODEL, foreign, SAFETENSORS),

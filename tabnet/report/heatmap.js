@@ -210,7 +210,7 @@ export function showRange() {
   const part = state.lo > 0 || state.hi < extent;
   const of = `${extent.toLocaleString("en")} ${source() === rows && facts.bins ? "sampled " : ""}`;
   const range = `${(Math.floor(state.lo) + 1).toLocaleString("en")} to ${Math.ceil(state.hi).toLocaleString("en")} of `;
-  element("range").textContent = `${part ? range : ""}${of}observations`;
+  element("range").textContent = `${part ? range : ""}${of}observation${extent === 1 ? "" : "s"}`;
 }
 
 const overlay = (kind) => {

@@ -46,7 +46,7 @@ def html(
         .render(
             style=Markup(page.asset("style.css")),
             dataset=dataset,
-            rows=found["rows"],
+            rows=f"{found['rows']:,}",
             split=split,
             sentences=sentences(curve, found),
             figures=figures,
@@ -97,7 +97,7 @@ def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
     where = (
         f"From {n} seeds on, the scores stay within {NEAR} of those of all {total}."
         if n < total
-        else f"No number below {total} comes within {NEAR} of it: more seeds may help still."
+        else f"No fewer seeds come within {NEAR} of the scores of all {total}: more may help still."
     )
     return [
         where,

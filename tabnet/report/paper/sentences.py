@@ -100,7 +100,7 @@ def _beside_the_seeds(found: Mapping[str, Any]) -> str:
 def peers(found: Mapping[str, Any]) -> list[str]:
     """Which method's masks are best on how many data sets, and what the numbers are of."""
     if not found:
-        return ["Other methods were not measured: the list of data sets in `peers` is empty."]
+        return ["Other methods were not measured: the list of data sets in peers is empty."]
     first: dict[str, int] = {}
     for one in found.values():
         known = {
