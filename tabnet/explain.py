@@ -180,7 +180,7 @@ def representative(seeds: Sequence[int], distances: NDArray[np.floating]) -> int
 def model_rows(fitted: Fitted, x: pd.DataFrame | ArrayLike) -> Floats:
     """`x` as the float32 rows that the model takes: its features, in its order."""
     if isinstance(x, pd.DataFrame):
-        x = x.rename(columns=str)
+        x = x.set_axis(list(map(str, x.columns)), axis=1)
         if missing := [name for name in fitted.features if name not in x.columns]:
             raise InputError(f"x must have the model's columns, however: {missing[0]} is missing")
         x = x[list(fitted.features)]

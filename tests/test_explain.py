@@ -154,6 +154,19 @@ def test_rows_that_are_not_the_models_are_refused(fitted: Fitted, x: Floats) -> 
         explain(fitted, x[:, :3])
     with pytest.raises(ValueError, match=r"one of \[3, 1, 2\], however: 9"):
         explain(fitted, x, seed=9)
+    with pytest.raises(ValueError, match="batch_rows must be at least 1, however: 0"):
+        explain(fitted, x, batch_rows=0)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [pd.RangeIndex(4), pd.MultiIndex.from_product([["a", "b"], [1, 2]]), pd.Index([0.5, 1, 2, 3])],
+)
+def test_a_frame_that_was_trained_on_can_be_explained(x: Floats, columns: "pd.Index[Any]") -> None:
+    frame = pd.DataFrame(x, columns=columns)
+    named, _ = fit(frame, x[:, 0] > 0, train=Train(seeds=(1,), epochs=1))
+    alike = explain(named, frame).consensus
+    np.testing.assert_array_equal(alike, explain(named, x).consensus)
 
 
 def test_zero_rows_give_an_empty_explanation(fitted: Fitted, x: Floats) -> None:

@@ -42,6 +42,8 @@ def run(options: argparse.Namespace) -> None:
     """Reads the folder, draws its report, and says where it is."""
     if not 0 < options.quantile <= 1:
         raise InputError(f"--quantile must be above 0 and at most 1, however: {options.quantile}")
+    if options.out.is_dir():
+        raise InputError(f"--out must be a file, however: {options.out} is a folder")
     if options.numbers is not None and not options.numbers.is_dir():
         raise InputError(f"--numbers must be a folder, however: {options.numbers}")
     if options.masks is not None and options.masks.suffix not in (".png", ".svg"):

@@ -200,8 +200,10 @@ def notes(explanation: Explanation, numbers: Numbers) -> list[str]:
     said = []
     if explanation.rows == 0:
         said.append("There are no observations: the figures of masks are empty.")
-    if explanation.relevance is None:
+    if explanation.relevance is None and numbers.metrics is None:
         said.append("The true relevance is not known: masks are shown without a judgement.")
+    elif explanation.relevance is None:
+        said.append("Which cells are truly relevant is not given: the heatmap marks none.")
     if numbers.metrics is not None and numbers.metrics.get("diverged"):
         said.append(sentences.diverged(numbers.metrics["diverged"]))
     return said

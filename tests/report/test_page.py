@@ -353,6 +353,7 @@ def test_the_command_draws_a_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["FOLDER", "--sort-by", "V99"], "sort_by must be one of row, label, prediction"),
         (["FOLDER", "--quantile", "0"], "--quantile must be above 0 and at most 1, however: 0.0"),
         (["FOLDER", "--masks", "x.gif"], "--masks must be a .png or .svg file, however: x.gif"),
+        (["FOLDER", "--out", "."], "--out must be a file, however: . is a folder"),
         (["FOLDER", "--numbers", "none"], "--numbers must be a folder, however: none"),
         (["FOLDER", "--values", "params.yaml"], "params.yaml: must be a whole Parquet file"),
     ],
@@ -368,6 +369,19 @@ def test_a_mistake_is_one_line(
     assert str(stopped.value).startswith(message)
     assert "\n" not in str(stopped.value)
     assert not (tmp_path / "report.html").exists()
+
+
+def test_without_the_truth_a_page_says_so_beside_scores_and_alone(tmp_path: Path) -> None:
+    root = write(tmp_path, rows=8)
+    options = [str(root / "data/syn4/explanation"), "--out", str(tmp_path / "r.html")]
+    for more, said in (
+        ([], "masks are shown without a judgement"),
+        (["--numbers", str(root / "reports/syn4")], "the heatmap marks none"),
+    ):
+        command.main([*options, *more])
+        text = Page((tmp_path / "r.html").read_text("utf-8")).text
+        assert said in text
+        assert ("mask mass on relevant" in text) == bool(more)
 
 
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
