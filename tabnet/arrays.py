@@ -47,6 +47,8 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
         )
     if pd.isna(labels).any():
         raise InputError("y must have a label for every row, however: some are missing")
+    if labels.dtype.kind == "f" and len(parts := labels[labels != np.trunc(labels)]):
+        raise InputError(f"y must be labels of classes, however: a number such as {parts[0]:g}")
     try:
         classes, index = np.unique(labels, return_inverse=True)
     except TypeError as error:

@@ -176,6 +176,7 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("at least 2 classes, however: only yes", x, np.full(6, "yes")),
         ("numbers only", np.full((6, 2), "a"), y),
         ("label for every row", x, np.array(["yes", None] * 3, dtype=object)),
+        ("labels of classes, however: a number such as 0.5", x, np.array([1, 0.5] * 3)),
         ("labels of one kind", x, np.array(["yes", 1] * 3, dtype=object)),
         ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
     ]
