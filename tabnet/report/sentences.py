@@ -185,7 +185,8 @@ def importance(table: pd.DataFrame) -> list[str]:
 def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
     """What the consensus gains over single seeds in what matters most here."""
     by_name = table.set_index("score")[["consensus", "mean"]].astype(float)
-    said = ["Filled: the consensus; ring and line: mean and deviation of single seeds."]
+    several = "Filled: the consensus; ring and line: mean and deviation of single seeds."
+    said = [several if seeds > 1 else "Filled: the one seed."]
     texts = {
         "mask mass on relevant features": (
             percent,

@@ -18,7 +18,17 @@ from hypothesis.extra.numpy import arrays
 from sklearn.metrics import roc_auc_score
 
 from tabnet.params import Params
-from tabnet.report import groups, images, page, payload, pooling, predictions, sentences, store
+from tabnet.report import (
+    groups,
+    images,
+    page,
+    payload,
+    pooling,
+    predictions,
+    scoreboard,
+    sentences,
+    store,
+)
 from tabnet.report.explanation import Explanation, open_folder
 from tests.report.example import write
 
@@ -188,6 +198,14 @@ def test_a_squeezed_picture_is_still_a_picture() -> None:
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture[-8:-4] == b"IEND"
     assert images.squeezed(picture) == picture
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_of_one_seed_no_deviation_is_said_to_be_drawn(seeds: int) -> None:
+    scores = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": None}}}
+    said = sentences.scores(scoreboard.table({"a": scores}), seeds=seeds)
+    assert ("deviation" in said[0]) == (seeds > 1)
+    assert ("on average" in said[1]) == (seeds > 1)
 
 
 def test_sentences_do_not_claim_what_the_data_contradict() -> None:
