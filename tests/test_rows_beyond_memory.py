@@ -139,8 +139,14 @@ def source(file: Path) -> RowGroups:
 
 def test_an_index_that_pandas_saves_is_no_feature(tmp_path: Path) -> None:
     table = pd.DataFrame({"a": [0.5, 1.5, 2.5, 3.5], "label": ["no", "yes"] * 2})
-    for chosen in (table, table.iloc[1:], table.set_index(pd.Index(range(4), name="id"))):
+    named = table.set_index(pd.Index([5, 3, 9, 1], name="id"))
+    for chosen, saved in (
+        (table, []),
+        (table.iloc[[2, 0, 3]], ["__index_level_0__"]),
+        (named, ["id"]),
+    ):
         chosen.to_parquet(tmp_path / "rows.parquet")
+        assert pq.read_schema(tmp_path / "rows.parquet").names == ["a", "label", *saved]
         assert RowGroups(tmp_path / "rows.parquet", label="label").features == ("a",)
     pq.write_table(pa.table(table.to_dict("list")), tmp_path / "rows.parquet")
     for block in (b"{", b"[]", b"{}", b'{"index_columns": 1}', b"\xff"):
