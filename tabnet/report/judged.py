@@ -94,4 +94,6 @@ def curves(path: Path) -> pd.DataFrame:
             f"{path}: must have the same k for each of {', '.join(ORDERS)}, kept and removed,"
             f" however: {len(table)} other rows"
         )
+    if not (table["k"] > 0).any():
+        raise InputError(f"{path}: must have a k above 0, however: none")
     return table

@@ -93,7 +93,8 @@ def enough(curves: pd.DataFrame) -> int:
 def _said(curves: pd.DataFrame, side: str) -> str:
     """What is left of the AUC at the same number of features, by order."""
     # With all of them, or none, every order is the same.
-    k = min(enough(curves), max(1, *curves["k"][curves["k"] < curves["k"].max()]))
+    some = [k for k in curves["k"].tolist() if 0 < k < curves["k"].max()]
+    k = min(enough(curves), max(some, default=enough(curves)))
     here = curves[(curves["side"] == side) & (curves["k"] == k)]
     auc = {order: f"{value:.3f}" for order, value in zip(here["order"], here["auc"], strict=True)}
     word = {"keep": "With only", "remove": "Without"}[side]

@@ -215,6 +215,14 @@ def test_sentences_do_not_claim_what_the_data_contradict() -> None:
     assert "is not the truly relevant one" in text
     right = {**wrong, "relevant": [1.0, 0.0]}
     assert "is the truly relevant one" in " ".join(sentences.importance(pd.DataFrame(right)))
+    three = {"feature": ["a", "b", "c"], "consensus": [0.6, 0.3, 0.1]}
+    for relevant, said in (
+        ([1.0, 0.5, 0.0], "The 2 features of highest importance are exactly the truly relevant"),
+        ([1.0, 0.0, 0.5], "Of the 2 features of highest importance, 1 are truly relevant"),
+        ([0.0, 1.0, 1.0], "Of the 2 features of highest importance, 1 are truly relevant"),
+    ):
+        table = pd.DataFrame({**three, "relevant": relevant})
+        assert said in " ".join(sentences.importance(table))
 
 
 @given(st.floats(0, 1))

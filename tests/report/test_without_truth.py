@@ -50,6 +50,23 @@ def test_the_sentences_leave_a_feature_out_where_all_are_needed(folder: Path) ->
     assert "Without the first 9 features of each row" in text
 
 
+@pytest.mark.parametrize("k", [[10], [0, 10], [3], [1, 3]])
+def test_few_numbers_of_features_have_sentences(folder: Path, k: list[int]) -> None:
+    path = folder / "reports/syn4/faithfulness.csv"
+    curves = pd.read_csv(path)
+    curves[curves["k"].isin(k)].to_csv(path, index=False)
+    first = "the first feature of" if k == [1, 3] else f"the first {k[-1]} features of"
+    assert f"With only {first} each row" in Page(render(folder)).text
+
+
+def test_curves_of_no_feature_are_refused(folder: Path) -> None:
+    path = folder / "reports/syn4/faithfulness.csv"
+    curves = pd.read_csv(path)
+    curves[curves["k"] == 0].to_csv(path, index=False)
+    with pytest.raises(ValueError, match="faithfulness.csv: must have a k above 0, however: none"):
+        render(folder)
+
+
 @pytest.mark.parametrize("auc", [0.5, 0.3])
 def test_a_model_no_better_than_chance_has_sentences(folder: Path, auc: float) -> None:
     path = folder / "reports/syn4/faithfulness.csv"
