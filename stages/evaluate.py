@@ -69,8 +69,7 @@ def _features(path: Path) -> list[str]:
 def _probability(predictions: pa.Table, column: str, source: Path) -> NDArray[np.float32]:
     """P(yes) of each row, B."""
     found = tables.matrix(predictions, [column], source=source)[:, 0]
-    if foreign := found[(found < 0) | (found > 1)].tolist():
-        raise InputError(f"{source}: {column} must be 0 to 1, however: {foreign[0]:g}")
+    tables.check_shares(source, column, found)
     return found
 
 

@@ -219,6 +219,15 @@ def matrix(
     return values
 
 
+def check_shares(
+    path: PathLike, what: str, values: NDArray[np.floating], *, rounding: float = 0.0
+) -> None:
+    """ValueError, naming the file, unless all values are from 0 to 1, but for so much rounding."""
+    outside = ~((values >= -rounding) & (values <= 1 + rounding))  # NaN too
+    if outside.any():
+        raise InputError(f"{path}: {what} must be from 0 to 1, however: {values[outside][0]:g}")
+
+
 @contextmanager
 def _opened(path: PathLike) -> Iterator[Any]:
     with _named(path):

@@ -31,9 +31,7 @@ def probability(path: Path, *, split: str) -> NDArray[np.float64]:
     Raises OSError or ValueError, as `tables.read` does, or where one is not from 0 to 1.
     """
     found = _read(path, pa.schema([(PROBABILITY, pa.float64())]), split)[PROBABILITY].to_numpy()
-    outside = ~((found >= 0) & (found <= 1))  # NaN too
-    if outside.any():
-        raise InputError(f"{path}: {PROBABILITY} must be from 0 to 1, however: {found[outside][0]}")
+    tables.check_shares(path, PROBABILITY, found)
     return np.asarray(found)
 
 

@@ -61,8 +61,9 @@ class Explanation:
         path = self.folder / f"{panel}.parquet"
         for batch in tables.batches(path, columns=self.features, batch_rows=BATCH):
             mask = _matrix(batch, self.features)
-            _check_shares(path, "masks, as shares of a row's attention,", mask)
-            yield np.where(np.isfinite(mask), mask, np.float32(0))
+            known = np.where(np.isfinite(mask), mask, np.float32(0))
+            tables.check_shares(path, "masks of a row's attention", known, rounding=ROUNDING)
+            yield known
 
     def feature_values(self) -> Iterator[Floats]:
         """Batches of the explained rows' features; none where they are not known."""
@@ -211,18 +212,12 @@ def _predictions(path: Path) -> Predictions | None:
         raise InputError(f"{path}: label must be yes or no, however: {min(foreign)!r}")
     label = pc.if_else(pc.equal(words, "yes"), 1.0, 0.0)
     probability, agreement = _matrix(table, ["probability", "agreement"]).T
-    _check_shares(path, "probability", probability)
-    _check_shares(path, "agreement", agreement)
+    for what, values in (("probability", probability), ("agreement", agreement)):
+        known = values[np.isfinite(values)]
+        tables.check_shares(path, what, known, rounding=ROUNDING)
     return Predictions(
         label=label.to_numpy().astype(np.float32), probability=probability, agreement=agreement
     )
-
-
-def _check_shares(path: Path, what: str, values: Floats) -> None:
-    """Whether what is known is 0 to 1, but for rounding; what is not a number is not known."""
-    outside = (values < -ROUNDING) | (values > 1 + ROUNDING)
-    if outside.any() and (foreign := values[outside & np.isfinite(values)].tolist()):
-        raise InputError(f"{path}: {what} must be 0 to 1, however: {foreign[0]:g}")
 
 
 def _words(path: Path, column: str) -> pa.ChunkedArray:

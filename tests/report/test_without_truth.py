@@ -63,7 +63,7 @@ def test_curves_of_no_feature_are_refused(folder: Path) -> None:
     path = folder / "reports/syn4/faithfulness.csv"
     curves = pd.read_csv(path)
     curves[curves["k"] == 0].to_csv(path, index=False)
-    with pytest.raises(ValueError, match="faithfulness.csv: must have a k above 0, however: none"):
+    with pytest.raises(ValueError, match=r"faithfulness.csv: must have a k above 0, however: none"):
         render(folder)
 
 
