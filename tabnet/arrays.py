@@ -21,6 +21,8 @@ def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
 
 def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
     """`x` as a B x D float32 array; ValueError unless it is a table of finite numbers."""
+    if np.iscomplexobj(x):
+        raise InputError("x must hold real numbers, however: complex ones")
     try:
         rows = np.ascontiguousarray(x, dtype=np.float32)
     except (ValueError, TypeError) as error:
@@ -41,6 +43,9 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
     Raises ValueError unless there is a label for each of two rows or more, of two classes or more.
     """
     labels = np.asarray(y)
+    # In a list numpy makes text of what stands beside text: of 1, and of a missing label.
+    if labels.dtype.kind == "U" and isinstance(y, (list, tuple)):
+        labels = np.array(y, dtype=object)
     if labels.shape != (rows,):
         raise InputError(
             f"y must be one label for each of {rows} rows, however: shape {labels.shape}"

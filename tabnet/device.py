@@ -26,16 +26,14 @@ def available() -> list[str]:
     return [name for name, present in found.items() if present]
 
 
-def resolve(device: Device) -> str:
-    """The device for `train.device`; `auto` is the fastest that the machine has.
+def resolve(device: Device, *, key: str = "train.device") -> str:
+    """The device to compute on; `auto` is the fastest that the machine has.
 
-    Raises ValueError, naming what the machine has, for a device that it lacks.
+    Raises ValueError, naming the key and what the machine has, for a device that it lacks.
     """
     if device == "cpu":
         return device
     has = available()
     if device != "auto" and device not in has:
-        raise InputError(
-            f"train.device must be auto or one of {has} on this machine, however: {device}"
-        )
+        raise InputError(f"{key} must be auto or one of {has} on this machine, however: {device}")
     return has[0] if device == "auto" else device

@@ -152,7 +152,7 @@ def explain(
     rows = model_rows(fitted, x)
     if seed != "auto":
         fitted.only(seed)
-    where = device.resolve(device_name)
+    where = device.resolve(device_name, key="device_name")
     batches = [rows[i : i + batch_rows] for i in range(0, len(rows), batch_rows)] or [rows]
     explainer = Explainer(fitted, device=where, threads="auto")
     by_seed = _concatenate([explainer.seed_masks(batch) for batch in batches])

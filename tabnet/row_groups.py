@@ -13,11 +13,19 @@ from tabnet.errors import InputError
 from tabnet.files import PathLike
 from tabnet.source import Floats, Indices, Source
 
+LABELS = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_integer,
+    pa.types.is_boolean,
+)
+
 
 class RowGroups(Source):
-    """The rows of a Parquet file: its column `label` is text, all others are numbers.
+    """The rows of a Parquet file: all columns but `label` are numbers.
 
-    An index that pandas has written beside them is left out.
+    Labels are text, whole numbers or truth values, or categories of these. An index that pandas
+    has written beside them is left out.
 
     Made of a file, it reads all of its labels once, to know the classes.
 
@@ -32,26 +40,28 @@ class RowGroups(Source):
         self.features = tuple(name for name in tables.beside_index(found) if name != label)
         if not self.features:
             raise InputError(f"{path}: must have columns beside {label!r}, however: it has none")
-        # As pandas writes text; what is neither is refused as the one that it should be.
-        large = pa.large_string() in [field.type for field in found if field.name == label]
-        self.classes = self._found_classes(pa.large_string() if large else pa.string())
+        self._values = self._found_values()
+        self.classes = tuple(map(str, self._values.to_pylist()))
 
     def __str__(self) -> str:
         return str(self._path)
 
-    def _found_classes(self, kind: pa.DataType) -> tuple[str, ...]:
-        found: set[str | None] = set()
-        everything, only = range(len(self.sizes)), pa.schema([(self._label, kind)])
-        for table in tables.row_groups(self._path, everything, columns=only):
-            found.update(pc.unique(table[self._label]).to_pylist())
+    def _found_values(self) -> pa.Array:
+        """The labels that there are, in their order."""
+        found: set[str | int | None] = set()
+        where, everything = f"{self._path}: column {self._label!r}", range(len(self.sizes))
+        for table in tables.row_groups(self._path, everything, columns=[self._label]):
+            labels = _plain(table[self._label])
+            if not any(is_kind(labels.type) for is_kind in LABELS):
+                raise InputError(
+                    f"{where} must hold text, whole numbers or truth values, however: {labels.type}"
+                )
+            found.update(pc.unique(labels).to_pylist())
         if None in found:
-            raise InputError(
-                f"{self._path}: column {self._label!r} must have a label in every row, however: "
-                "some are missing"
-            )
-        classes = tuple(sorted(label for label in found if label is not None))
-        check_classes(classes, self.rows, of=f"{self._path}: column {self._label!r}")
-        return classes
+            raise InputError(f"{where} must have a label in every row, however: some are missing")
+        values = sorted(label for label in found if label is not None)
+        check_classes(list(map(str, values)), self.rows, of=where)
+        return pa.array(values, labels.type)
 
     def read(self, groups: Sequence[int]) -> tuple[Floats, Indices]:
         """The rows of some groups, in this order; no more than one group is held beside them."""
@@ -71,14 +81,19 @@ class RowGroups(Source):
     def _numbers(self, group: int, table: pa.Table) -> tuple[Floats, Indices]:
         first = 1 + sum(self.sizes[:group])
         x = tables.matrix(table, self.features, source=self._path, first_row=first)
-        labels = table[self._label]
-        index = pc.index_in(labels, value_set=pa.array(self.classes, labels.type))
+        index = pc.index_in(_plain(table[self._label]), value_set=self._values)
         if index.null_count:  # replaced since it was looked at
             raise self._is_another()
         return x, index.to_numpy().astype(np.int64)
 
     def _is_another(self) -> InputError:
         return InputError(f"{self._path}: must stay as it is in training, however: it is another")
+
+
+def _plain(labels: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Labels as they are, where a file has them as categories."""
+    kind = labels.type
+    return labels.cast(kind.value_type) if pa.types.is_dictionary(kind) else labels
 
 
 def _version(path: PathLike) -> tuple[int, int, int]:

@@ -78,13 +78,21 @@ def test_the_size_of_batches_changes_nothing(fitted: Fitted, x: Floats, batch_ro
 def test_a_row_whose_masks_are_no_numbers_is_refused(
     fitted: Fitted, x: Floats, value: float, device_name: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(device, "resolve", lambda name: name)
+    monkeypatch.setattr(device, "resolve", lambda name, **_: name)
     odd = x.copy()
     odd[3, 1] = value
     with pytest.raises(
         ValueError, match=f"however: one with {abs(value):g} has none".replace("+", r".")
     ):
         explain(fitted, odd, device_name=device_name)
+
+
+def test_a_device_that_the_machine_lacks_is_named_as_it_was_given(
+    fitted: Fitted, x: Floats
+) -> None:
+    wrong: Any = "gpu"
+    with pytest.raises(ValueError, match=r"^device_name must be auto or one of .*, however: gpu$"):
+        explain(fitted, x, device_name=wrong)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n_seeds=st.integers(1, 8))

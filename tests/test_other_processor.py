@@ -114,7 +114,7 @@ def test_cuda(here: Found) -> None:
 
 def test_torch(here: Found, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a GPU: torch trains and explains, here by the CPU under a name that is not `cpu`."""
-    monkeypatch.setattr(device, "resolve", lambda name: "cpu:0")
+    monkeypatch.setattr(device, "resolve", lambda name, **_: "cpu:0")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # where cores are busy, threads that wait for each other take minutes
     check(here, trained())

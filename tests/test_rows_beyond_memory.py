@@ -4,13 +4,15 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, settings
+from hypothesis import given as drawn
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
@@ -23,7 +25,7 @@ from tabnet.datasets import DATASETS
 from tabnet.explain import explain
 from tabnet.params import Model, Params, Train
 from tabnet.row_groups import RowGroups
-from tabnet.source import Floats, Indices, Source
+from tabnet.source import Floats, Indices, Source, given
 from tabnet.survivors import Losses
 from tabnet.train import fit
 
@@ -64,7 +66,7 @@ def seen(buffers: Iterator[tuple[Floats, Indices, NDArray[np.integer]]]) -> NDAr
 
 
 @settings(max_examples=25, deadline=None)  # threads that read ahead take their time
-@given(
+@drawn(
     sizes=st.lists(st.integers(0, 30), min_size=1, max_size=12).filter(lambda s: sum(s) > 5),
     most=st.integers(30, 90),
     share=st.sampled_from([0, 0.3, 0.5]),
@@ -153,6 +155,41 @@ def test_an_index_that_pandas_saves_is_no_feature(tmp_path: Path) -> None:
         plain = pq.read_table(tmp_path / "rows.parquet").replace_schema_metadata({b"pandas": block})
         pq.write_table(plain, tmp_path / "odd.parquet")
         assert RowGroups(tmp_path / "odd.parquet", label="label").features == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["yes", "no", "maybe"], pa.string()),
+        (["yes", "no", "maybe"], pa.large_string()),
+        (["yes", "no", "maybe"], pa.dictionary(pa.int8(), pa.string())),
+        ([10, -1, 9], pa.int64()),
+        ([10, 1, 9], pa.uint8()),
+        ([10, 1, 9], pa.dictionary(pa.int32(), pa.int16())),
+        ([True, False], pa.bool_()),
+    ],
+    ids=str,
+)
+def test_labels_are_classes_as_in_memory(
+    values: list[object], kind: pa.DataType, tmp_path: Path
+) -> None:
+    labels: Any = (values * ROWS)[:ROWS]
+    table = pa.table({"a": np.arange(ROWS, dtype=np.float32), "label": pa.array(labels, kind)})
+    pq.write_table(table, tmp_path / "rows.parquet", row_group_size=GROUP)
+    ours = RowGroups(tmp_path / "rows.parquet", label="label")
+    theirs = given(table.select(["a"]).to_pandas(), labels)
+    assert ours.classes == theirs.classes
+    groups = range(len(ours.sizes))
+    for found, expected in zip(ours.read(groups), theirs.read([0]), strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_other_labels_are_refused(tmp_path: Path) -> None:
+    table = pa.table({"a": [0.5, 1.5], "label": [0.5, 1.5]})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    allowed = "'label' must hold text, whole numbers or truth values, however: double"
+    with pytest.raises(ValueError, match=allowed):
+        RowGroups(tmp_path / "rows.parquet", label="label")
 
 
 def test_what_fits_into_the_buffer_is_as_in_memory(file: Path) -> None:

@@ -178,6 +178,9 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("label for every row", x, np.array(["yes", None] * 3, dtype=object)),
         ("labels of classes, however: a number such as 0.5", x, np.array([1, 0.5] * 3)),
         ("labels of one kind", x, np.array(["yes", 1] * 3, dtype=object)),
+        ("labels of one kind", x, ["yes", "no", "1", 1, 0, "0"]),
+        ("label for every row", x, ["yes", "no", "yes", "no", "no", math.nan]),
+        ("real numbers, however: complex", x + 1j, y),
         ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
     ]
 
