@@ -18,11 +18,11 @@ from tabnet.report.store import Store
 def percent(share: float) -> str:
     """A share as a reader wants it.
 
-    >>> percent(0.3333), percent(0.0004), percent(0.9968), percent(0.096), percent(1e-7)
-    ('33 %', '0.04 %', '99.7 %', '10 %', 'less than 0.01 %')
+    >>> percent(0.3333), percent(0.0004), percent(0.9968), percent(0.988), percent(1e-7)
+    ('33 %', '0.04 %', '99.7 %', '98.8 %', 'less than 0.01 %')
     """
     value = 100 * share
-    if 99 < value < 100:
+    if 98.5 <= value < 100:
         return f"{min(value, 99.9):.1f} %"
     if 0 < value < 0.01:
         return "less than 0.01 %"
@@ -94,9 +94,10 @@ def size(explanation: Explanation) -> str:
     parts = [
         count(explanation.rows, f"{explanation.split} observation"),
         count(len(explanation.features), "feature"),
-        count(explanation.steps, "decision step"),
-        count(len(explanation.seeds), "seed"),
     ]
+    # Masks from elsewhere may come without those of steps or of seeds.
+    rest = ((explanation.steps, "decision step"), (len(explanation.seeds), "seed"))
+    parts += [count(number, noun) for number, noun in rest if number]
     return " · ".join(parts)
 
 
@@ -213,14 +214,19 @@ def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
 def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
     """How far seeds look at the same features."""
     known = values[~np.isnan(values)]
-    if seeds < 2:
+    if seeds == 1:
         return ["One seed alone says nothing about agreement: train several to know."]
     if not len(known):
         return ["There are no rows whose agreement could be shown."]
+    meaning = (
+        "Agreement is 1 less the mean distance (total variation) of the seeds' masks from the"
+        " consensus: at 1 all seeds give the same mask."
+    )
+    if len(known) == 1:
+        return [meaning, f"The one row has {known[0]:.2f}."]
     middle, low = np.median(known), np.quantile(known, 0.05)
     return [
-        "Agreement is 1 less the mean distance (total variation) of the seeds' masks from the"
-        " consensus: at 1 all seeds give the same mask.",
+        meaning,
         f"Half of the rows lie above {middle:.2f}, one in twenty below {low:.2f}; the lowest has"
         f" {known.min():.2f}.",
     ]

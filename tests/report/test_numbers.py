@@ -225,6 +225,15 @@ def test_sentences_do_not_claim_what_the_data_contradict() -> None:
         assert said in " ".join(sentences.importance(table))
 
 
+def test_agreement_is_said_of_whatever_is_known() -> None:
+    """Masks from elsewhere may come with agreements, and without those of single seeds."""
+    values = np.array([0.25, 0.5, 0.75], np.float32)
+    for seeds in (0, 2):
+        assert "the lowest has 0.25" in " ".join(sentences.agreement(values, seeds=seeds))
+    assert sentences.agreement(values[:1], seeds=2)[1] == "The one row has 0.25."
+    assert sentences.agreement(values, seeds=1)[0].startswith("One seed alone says nothing")
+
+
 @given(st.floats(0, 1))
 def test_a_percentage_has_no_exponent_and_is_true(share: float) -> None:
     text = sentences.percent(share)
