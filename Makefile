@@ -35,7 +35,7 @@ paper: .venv/installed-peers .venv/compiled
 # 1333 passes in three batches of the 9000 rows that are not held out, 4000 iterations at most.
 APPENDIX_SEEDS := 1,2,3
 NETWORK := n_d:16,n_a:16,n_shared:2,n_independent:2,virtual_batch_size:100,momentum:0.3
-TRAINING := batch_size:3000,epochs:1333,learning_rate:0.02,schedule:staircase
+TRAINING := batch_size:3000,epochs:1333,learning_rate:0.02,schedule:staircase,validation_share:0.1,patience:120
 theirs = -S '+overrides.paper_syn$(1).model={$(NETWORK),n_steps:$(2),gamma:$(3)}' \
 	-S '+overrides.paper_syn$(1).train={$(TRAINING),lambda_sparse:$(4)}'
 appendix: .venv/compiled

@@ -39,9 +39,11 @@ class SeedMasks:
 class Explanation:
     """The masks and predictions of B rows by K seeds.
 
-    `consensus` B x D; `agreement` B; `probability` B x C, the mean over seeds; `seeds` K of each
-    seed's own; `shown`, the seed whose step masks are in `steps` (S x B x D): by default the
-    representative one, whose aggregate masks are nearest to the consensus.
+    `consensus` B x D, each row on the simplex, or 0 where no feature has half of the seeds;
+    `agreement` B, 1 less the mean `distance` of the seeds' masks to it; `probability` B x C, the
+    mean over seeds; `by_seed` holds each of the `seeds`' own; `shown`, the seed whose step masks
+    are in `steps` (S x B x D): by default the representative one, whose aggregate masks are nearest
+    to the consensus.
     """
 
     features: tuple[str, ...]
@@ -67,8 +69,14 @@ class Explainer:
     def masks(self, x: Floats, *, steps: bool) -> Masks:
         """Everything for the rows `x` (B x D), the masks of every decision step if so asked.
 
-        Raises ValueError where a row has numbers so large that nothing can be computed from them.
+        Raises ValueError for other columns than the model's, or where a row has numbers so large
+        that nothing can be computed from them.
         """
+        x = np.asarray(x, np.float32)
+        if x.shape[1:] != (len(self.fitted.features),):
+            raise InputError(
+                f"rows must be B x {len(self.fitted.features)} numbers, however: {x.shape}"
+            )
         found = self._masks(x, steps=steps)
         finite = np.isfinite(found.total).all(0) & np.isfinite(found.probability).all((0, 2))
         if not finite.all():
@@ -116,19 +124,25 @@ def consensus(aggregate: Floats) -> Floats:
     """The elementwise median over seeds of the aggregate masks (K x B x D -> B x D), normalised.
 
     A seed's masks carry that seed's noise, and so does a mean over seeds; what fewer than half of
-    the seeds select, the median drops. The consensus of one seed is that seed's mask.
+    the seeds select, the median drops. A row on which it drops everything is 0: the seeds agree on
+    nothing. The consensus of one seed is that seed's mask.
     """
     if len(aggregate) == 1:  # it has its sums already; to divide by them again would move bits
         return np.asarray(aggregate[0])
     return normalise(np.median(aggregate, axis=0))[0]
 
 
-def distance(aggregate: Floats, consensus: Floats) -> Floats:
-    """Total variation distance of each seed's mask to the consensus, K x B, in [0, 1].
+def distance(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """The total variation distance of two masks' rows (... x B x D), in [0, 1]: ... x B.
 
-    Half the sum of absolute differences, for rows that are distributions.
+    Half the sum of absolute differences, of rows that are distributions. A row of 0 is none: it
+    has nothing in common with one that is, and their distance is 1.
+
+    >>> distance(np.array([[0.75, 0.25], [0, 1], [0, 0]]), np.array([[1, 0], [0, 0], [0, 0]]))
+    array([0.25, 1.  , 0.  ])
     """
-    return np.asarray(np.abs(aggregate - consensus).sum(-1) / 2)
+    half = np.abs(a - b).sum(-1, dtype=np.float64) / 2
+    return np.where(a.any(-1) == b.any(-1), half, 1.0)
 
 
 def explain(
@@ -183,6 +197,8 @@ def model_rows(fitted: Fitted, x: pd.DataFrame | ArrayLike) -> Floats:
         x = x.set_axis(list(map(str, x.columns)), axis=1)
         if missing := [name for name in fitted.features if name not in x.columns]:
             raise InputError(f"x must have the model's columns, however: {missing[0]} is missing")
+        if repeated := [name for name in fitted.features if list(x.columns).count(name) > 1]:
+            raise InputError(f"x must have each column once, however: {repeated[0]} is repeated")
         x = x[list(fitted.features)]
     rows = finite_rows(x)
     if rows.shape[1] != len(fitted.features):

@@ -20,6 +20,7 @@ from tabnet.errors import InputError
 PathLike = str | os.PathLike[str]
 MOST = 2**28  # bytes to read at once: more than a stage writes into a file that is so read
 
+_TAKEN = (errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY)  # what is there now is another writer's
 _REMEDIES = {
     errno.EACCES: "allow writing in its folder",
     errno.EDQUOT: "free disk space",
@@ -88,19 +89,29 @@ def replace_folder(path: PathLike) -> Iterator[Path]:
     """An empty folder that takes the place of `path` if the block ends without an exception."""
     target = Path(path)
     with _temporary(target, Path.mkdir) as temporary:
-        old = _beside(target)
         yield temporary
         _sync(temporary)
-        if os.path.lexists(target):
-            target.rename(old)
-        try:
-            temporary.rename(target)
-        except BaseException:
-            if os.path.lexists(old):
+        while not _took_the_place(temporary, target):
+            pass
+        _sync(target.parent)
+
+
+def _took_the_place(temporary: Path, target: Path) -> bool:
+    """Whether a folder has taken the place of what was there, and no other writer's was sooner."""
+    old = _beside(target)
+    with suppress(FileNotFoundError):
+        target.rename(old)
+    try:
+        temporary.rename(target)
+        sooner = False
+    except BaseException as error:
+        sooner = isinstance(error, OSError) and error.errno in _TAKEN
+        if not sooner:
+            with suppress(OSError):
                 old.rename(target)
             raise
-        _sync(target.parent)
-        _remove(old)
+    _remove(old)
+    return not sooner
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.explain import consensus
+from tabnet.explain import consensus, distance
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -19,12 +19,12 @@ INTERVALS = ((0.9, 1.0), (0.7, 0.8), (0.5, 0.6), (0.3, 0.4), (0.0, 0.2))
 
 
 def variation(a: Floats, b: Floats) -> NDArray[np.float64]:
-    """The total variation distance of two masks (... x B x D), mean over rows, in [0, 1]: ...
+    """The `distance` of two masks (... x B x D), mean over rows, in [0, 1]: ...
 
     >>> float(variation(np.array([[1.0, 0.0]]), np.array([[0.75, 0.25]])))
     0.25
     """
-    return np.asarray(np.abs(a - b).sum(-1, dtype=np.float64).mean(-1) / 2)
+    return np.asarray(distance(a, b).mean(-1))
 
 
 def top(mask: Floats, *, share: float = 0.9) -> Bools:

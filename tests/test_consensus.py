@@ -24,6 +24,21 @@ def test_the_compiled_consensus_is_the_consensus(seed: int, n_seeds: int, rows: 
     assert many[1].tobytes() == distances.tobytes()
 
 
+def test_seeds_that_agree_on_nothing_are_as_far_apart_as_can_be() -> None:
+    """No feature has half of them: the consensus is 0, and their agreement with it, too."""
+    nothing, alike = np.eye(5, dtype=np.float32), np.tile(np.eye(5, dtype=np.float32)[0], (5, 1))
+    one_without = alike.copy()
+    one_without[1] = 0
+    aggregate = np.stack([nothing, alike, one_without, np.zeros_like(alike)], axis=1)
+    middle = consensus(aggregate)
+    assert middle.sum(1).tolist() == [0, 1, 1, 0]
+    expected = [[1] * 5, [0] * 5, [0, 1, 0, 0, 0], [0] * 5]
+    np.testing.assert_array_equal(distance(aggregate, middle).T, expected)
+    found, distances = kernel_consensus(aggregate, Threads(1))
+    np.testing.assert_array_equal(found, middle)
+    np.testing.assert_array_equal(distances.T, expected)
+
+
 @pytest.mark.parametrize("count", [*range(1, 12), 21, 64, 100])
 def test_the_exchanges_bring_the_median_to_its_place(count: int) -> None:
     """Of zeros and ones, and so of any keys (Knuth's zero-one principle)."""

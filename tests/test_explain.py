@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tabnet import device
-from tabnet.explain import consensus, distance, explain, representative
+from tabnet.explain import Explainer, consensus, distance, explain, representative
 from tabnet.masks import normalise
 from tabnet.model import network
 from tabnet.params import Model, Train
@@ -53,6 +53,28 @@ def test_the_aggregate_is_eta_times_the_step_masks(fitted: Fitted, x: Floats) ->
     aggregate, total = explanation.by_seed.aggregate[k], explanation.by_seed.total[k]
     np.testing.assert_allclose(total[:, None] * aggregate, raw, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(aggregate.sum(1), (total > 0).astype(np.float32), atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(50, 3), (50, 9), (50,), (50, 4, 1)])
+@pytest.mark.parametrize("where", ["cpu", "cpu:0"])
+def test_rows_of_another_width_are_refused(
+    fitted: Fitted, shape: tuple[int, ...], where: str
+) -> None:
+    with pytest.raises(ValueError, match=r"^rows must be B x 4 numbers, however: \(50,"):
+        Explainer(fitted, device=where).seed_masks(np.zeros(shape, np.float32))
+
+
+def test_a_column_that_is_there_twice_is_named(fitted: Fitted, x: Floats) -> None:
+    frame = pd.DataFrame(np.hstack([x, x[:, :1]]), columns=["a", "b", "c", "d", "a"])
+    with pytest.raises(ValueError, match=r"^x must have each column once, however: a is repeated$"):
+        explain(fitted, frame)
+
+
+def test_numbers_of_another_precision_are_taken_as_float32(fitted: Fitted, x: Floats) -> None:
+    explainer = Explainer(fitted)
+    expected = explainer.seed_masks(x).aggregate
+    for kind in (np.float64, np.longdouble):
+        np.testing.assert_array_equal(explainer.seed_masks(x.astype(kind)).aggregate, expected)
 
 
 def test_probabilities_are_the_softmax_of_the_logits(fitted: Fitted, x: Floats) -> None:

@@ -1,5 +1,6 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -103,6 +104,30 @@ def test_a_failed_rename_brings_the_old_folder_back(
         fill(folder)
     assert os.listdir(tmp_path) == ["folder"]
     assert os.listdir(target) == ["old.txt"]
+
+
+def write_folders(target: Path, writer: int) -> None:
+    for number in range(150):
+        with files.replace_folder(target) as folder:
+            for name in ("a", "b"):
+                (folder / name).write_text(f"{writer} {number}")
+
+
+def test_writers_of_one_folder_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """Processes, as threads would wait for each other: the last one's folder is there, whole."""
+    target = tmp_path / "target"
+    writers = [
+        get_context("spawn").Process(target=write_folders, args=(target, number))
+        for number in range(3)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [writer.exitcode for writer in writers] == [0, 0, 0]
+    assert os.listdir(tmp_path) == ["target"]
+    assert sorted(os.listdir(target)) == ["a", "b"]
+    assert (target / "a").read_text() == (target / "b").read_text()
 
 
 def test_writers_of_one_file_do_not_disturb_each_other(tmp_path: Path) -> None:

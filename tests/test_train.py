@@ -164,6 +164,13 @@ def test_names_and_classes_come_from_the_data() -> None:
     assert fitted.classes == ("0", "1", "2")
 
 
+class Same(int):
+    """Numbers that are written alike."""
+
+    def __str__(self) -> str:
+        return "same"
+
+
 def bad_inputs() -> list[tuple[str, object, object]]:
     x, y = data(6)
     nan = x.copy()
@@ -181,6 +188,24 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("labels of one kind", x, ["yes", "no", "1", 1, 0, "0"]),
         ("label for every row", x, ["yes", "no", "yes", "no", "no", math.nan]),
         ("real numbers, however: complex", x + 1j, y),
+        ("labels of one kind", x, [True, "True"] * 3),
+        ("one label for each row", x, [[1], [2, 3]] * 3),
+        ("several are written same", x, np.array([Same(1), Same(2)] * 3, dtype=object)),
+        ("a number such as 0.5", x, pd.Series([0.5, 1.5] * 3, dtype=object)),
+        ("a number such as inf", x, [1.0, math.inf] * 3),
+        ("label for every row", x, np.ma.masked_array([1, 2] * 3, mask=[True, False] * 3)),
+        ("rows x features", [[1, 2], [3]], y),
+        ("column 0 is str", [["1", "2"]] * 6, y),
+        ("however: column when is datetime64", pd.DataFrame({"when": [pd.NaT] * 6}), y),
+        (
+            "nan in row 1, column 0",
+            np.ma.masked_array([[1], [2]] * 3, mask=[[False], [True]] * 3),
+            y,
+        ),
+        ("nothing in row 0, column a", pd.DataFrame({"a": [None, 1.5] * 3}, dtype=object), y),
+        ("nothing in row 0, column a", pd.DataFrame({"a": pd.array([None, 1] * 3, "Int64")}), y),
+        (r"finite, however: 1e\+39 \(beyond 3.4e\+38\) in row 0, column 0", [[1e39]] * 6, y),
+        ("finite, however: int too large", [[10**400]] * 6, y),
         ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
     ]
 

@@ -41,16 +41,22 @@ def consensus_rows(
             for v in range(rows):
                 middle[d, start + v] = keys[n_seeds // 2, v]
                 total[v] += keys[n_seeds // 2, v]
-        # A row without any weight stays 0; one seed's mask has its sum of 1 already.
-        for v in range(rows):
-            total[v] = total[v] if total[v] > _ZERO and n_seeds > 1 else _ONE
+        own = keys[:n_seeds]  # from here on the sums of the seeds' masks
+        own[:] = _ZERO
         for d in range(n_features):
             for v in range(rows):
-                middle[d, start + v] /= total[v]
+                # A row without any weight stays 0; one seed's mask has its sum of 1 already.
+                whole = total[v] if total[v] > _ZERO and n_seeds > 1 else _ONE
+                middle[d, start + v] /= whole
             for k in range(n_seeds):
                 for v in range(rows):
-                    gap = aggregate[k, d, start + v] - middle[d, start + v]
-                    distances[k, start + v] += _HALF * abs(gap)
+                    share = aggregate[k, d, start + v]
+                    own[k, v] += share
+                    distances[k, start + v] += _HALF * abs(share - middle[d, start + v])
+        for k in range(n_seeds):
+            for v in range(rows):
+                if (own[k, v] == _ZERO) != (total[v] == _ZERO):
+                    distances[k, start + v] = _ONE
 
 
 @compiled
