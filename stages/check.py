@@ -21,7 +21,7 @@ def main(params: Params) -> None:
             # Torch alone knows whether the machine has the device, and is slow to import.
             from tabnet.device import resolve
 
-            resolve(device)
+            resolve(device, key="params.yaml: train.device")
     with files.replace_folder(Path("data", "code")) as folder:
         for stage in set(stage_code.stages()) - {"check"}:
             (folder / f"{stage}.txt").write_text(stage_code.digests(f"stages.{stage}"))

@@ -10,9 +10,8 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-import tabnet
 from stages import run
-from tabnet import files, weights
+from tabnet import device, files, stage_code, weights
 from tabnet.checkpoint import Checkpoint
 from tabnet.finished import Finished
 from tabnet.params import Params, Train
@@ -27,12 +26,11 @@ def main(params: Params, dataset: str) -> None:
     source = Path("data", dataset, "train.parquet")
     rows = RowGroups(source, label=LABEL)
     folder = Path(os.environ.get("DVC_ROOT", "."), ".dvc", "tmp", "checkpoints")
-    inputs = [files.digest(source), params.model.model_dump_json().encode(), *_code()]
-    # How often a checkpoint is written changes no result: it may change from run to run.
-    checkpoint = Checkpoint(
-        folder, [*inputs, _settings(params.train, "checkpoint_every")], name=dataset
-    )
-    alike = [*inputs, _settings(params.train, "checkpoint_every", "epochs", "warm_start")]
+    where = device.resolve(params.train.device)
+    inputs = [files.digest(source), params.model.model_dump_json().encode(), where.encode()]
+    inputs += _code()
+    checkpoint = Checkpoint(folder, [*inputs, _settings(params.train)], name=dataset)
+    alike = [*inputs, _settings(params.train, "epochs", "warm_start")]
     with _progress(params.train.epochs) as progress:
         fitted, history = fit(
             rows,
@@ -55,15 +53,16 @@ def main(params: Params, dataset: str) -> None:
 
 
 def _settings(train: Train, *without: str) -> bytes:
-    """The section as bytes, but for some keys."""
-    return train.model_dump_json(exclude=set(without)).encode()
+    """The section as bytes, but for some keys and for those that change no result on a device."""
+    return train.model_dump_json(
+        exclude={"checkpoint_every", "device", "threads", *without}
+    ).encode()
 
 
 def _code() -> list[bytes]:
     """What else decides the result of a training: our own modules, and what they compute with."""
-    modules = sorted(Path(tabnet.__path__[0]).rglob("*.py"))
-    versions = [version(name).encode() for name in ("llvmlite", "numba", "torch")]
-    return [*(module.read_bytes() for module in modules), *versions]
+    versions = [version(name) for name in ("llvmlite", "numba", "numpy", "torch")]
+    return [text.encode() for text in (stage_code.digests("stages.train"), *versions)]
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from tabnet.errors import InputError
+from tabnet.plain_yaml import join, show
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -13,21 +14,21 @@ _DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")))
 
 
 def available() -> list[str]:
-    """The devices of this machine, the fastest first."""
+    """The devices of this machine; `auto` takes the first."""
     if sys.platform == "linux" and not any(driver.exists() for driver in _DRIVERS):
         return ["cpu"]  # known without importing torch, which takes longer than most stages
     import torch
 
     found = {
         "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
         "cpu": True,
+        "mps": torch.backends.mps.is_available(),
     }
     return [name for name, present in found.items() if present]
 
 
 def resolve(device: Device, *, key: str = "train.device") -> str:
-    """The device to compute on; `auto` is the fastest that the machine has.
+    """The device to compute on; `auto` is cuda where the machine has it, else cpu.
 
     Raises ValueError, naming the key and what the machine has, for a device that it lacks.
     """
@@ -35,5 +36,7 @@ def resolve(device: Device, *, key: str = "train.device") -> str:
         return device
     has = available()
     if device != "auto" and device not in has:
-        raise InputError(f"{key} must be auto or one of {has} on this machine, however: {device}")
+        raise InputError(
+            f"{key} must be one of auto, {join(has)} on this machine, however: {show(device)}"
+        )
     return has[0] if device == "auto" else device

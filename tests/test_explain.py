@@ -113,7 +113,7 @@ def test_a_device_that_the_machine_lacks_is_named_as_it_was_given(
     fitted: Fitted, x: Floats
 ) -> None:
     wrong: Any = "gpu"
-    with pytest.raises(ValueError, match=r"^device_name must be auto or one of .*, however: gpu$"):
+    with pytest.raises(ValueError, match=r"^device_name must be one of auto, .*, however: 'gpu'$"):
         explain(fitted, x, device_name=wrong)
 
 

@@ -129,6 +129,18 @@ def test_killed_before_and_after_seeds_have_stopped(copy: Clone) -> None:
     assert checkpoints(copy) == []
 
 
+def test_what_changes_no_result_keeps_the_checkpoint(copy: Clone) -> None:
+    """Of the code what draws charts, of the parameters the number of threads."""
+    prepare(copy, **PLAIN | {"train__epochs": "60"})
+    expected = undisturbed(copy)
+    killed(copy, 10)
+    with (copy.path / "tabnet/report/charts.py").open("a") as file:
+        file.write("# another version\n")
+    copy.set(train__threads="3", train__device="cpu")
+    assert (resumed_from(copy.run(*COMMAND).stderr) or 0) >= 8
+    assert results(copy) == expected
+
+
 def test_a_checkpoint_of_something_else_is_never_used_and_that_is_said(copy: Clone) -> None:
     prepare(copy, **PLAIN | {"train__epochs": "60"})
     expected = undisturbed(copy)
