@@ -60,7 +60,7 @@ def main(params: Params, dataset: str) -> None:
 
 
 def _features(path: Path) -> list[str]:
-    names: list[str] = tables.read(path).column_names
+    names: list[str] = tables.columns(path).names
     if not names:
         raise InputError(f"{path}: must have a column for each feature, however: it has none")
     return names

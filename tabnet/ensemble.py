@@ -61,5 +61,5 @@ class Ensemble:
 
     def _computed(self, x: Floats, part: Callable[[SeedMasks], Floats]) -> Floats:
         size = self.batch_rows
-        batches = (x[start : start + size] for start in range(0, len(x), size))
+        batches = [x[start : start + size] for start in range(0, len(x), size)] or [x]
         return np.concatenate([part(self._explainer.seed_masks(b)) for b in batches], axis=1)

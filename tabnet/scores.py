@@ -30,7 +30,7 @@ def mask_scores(mask: Mask, relevance: Bools, *, threshold: float) -> dict[str, 
             "mask and relevance must be B x D with B of at least 1,"
             f" however: {mask.shape} and {relevance.shape}"
         )
-    selected = mask > threshold  # B x D
+    selected, relevance = mask > threshold, relevance.astype(bool)  # B x D
     found = (selected & relevance).sum(axis=1)  # B
     cells = mask.ravel(), relevance.ravel()
     return {
@@ -60,6 +60,7 @@ def relevance_rank(mask: Mask, relevance: Bools) -> float:
     Averaged over the rows with a relevant feature. Of equal cells the irrelevant ones rank first:
     a mask that cannot tell them apart earns nothing by their order.
     """
+    relevance = relevance.astype(bool)
     relevant = relevance.sum(axis=1, keepdims=True)  # B x 1
     ascending = np.sort(mask, axis=1)
     place = np.minimum(mask.shape[1] - relevant, mask.shape[1] - 1)
@@ -117,6 +118,7 @@ def area_under_roc(score: NDArray[np.floating], truth: Bools) -> float:
     >>> area_under_roc(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True]))
     0.875
     """
+    truth = truth.astype(bool)
     no, yes = np.sort(score[~truth]), np.sort(score[truth])
     if not (len(no) and len(yes)):
         return float("nan")
@@ -132,6 +134,7 @@ def average_precision(score: NDArray[np.floating], truth: Bools) -> float:
     >>> average_precision(np.array([0.1, 0.4, 0.4, 0.8]), np.array([False, True, False, True]))
     0.8333333333333333
     """
+    truth = truth.astype(bool)
     if not truth.any():
         return float("nan")
     falling = np.argsort(-score)

@@ -14,7 +14,7 @@ from tabnet.report.explanation import open_folder
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Writes the report; a person's mistake is one line and exit status 1."""
+    """Writes the report; what is wrong with a file is one line and exit status 1."""
     try:
         run(parser().parse_args(arguments))
     except (InputError, OSError) as error:
@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"--numbers must be a folder, however: {options.numbers}")
     if options.masks is not None and options.masks.suffix not in (".png", ".svg"):
         raise InputError(f"--masks must be a .png or .svg file, however: {options.masks}")
+    _check_written(options)
     explanation = open_folder(
         options.folder,
         name=options.name or options.folder.resolve().name,
@@ -67,6 +68,23 @@ def run(options: argparse.Namespace) -> None:
     if options.masks is not None:
         _save(options.masks, drawn)
         print(options.masks)
+
+
+def _check_written(options: argparse.Namespace) -> None:
+    """Whether what is written takes the place of nothing that is read, nor of each other."""
+    written = {"--out": options.out, "--masks": options.masks}
+    if options.masks is not None and options.out.resolve() == options.masks.resolve():
+        raise InputError(f"--masks must be another file than --out, however: {options.masks}")
+    read = [options.values, options.relevance, *options.folder.glob("*.parquet")]
+    for folder in (options.folder, options.numbers):
+        read += [folder / name for name in numbers.FILES] if folder is not None else []
+    for option, path in written.items():
+        if path is not None and any(file and _same(file, path) for file in read):
+            raise InputError(f"{option} must be no file that is read, however: {path}")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _save(path: Path, drawn: report.Report) -> None:

@@ -119,7 +119,7 @@ export function columnAt(position) {
   return from === rows ? permutation(state.order)[column] : column;
 }
 
-/** The quantile (R's type 7) over a panel's stored cells, at which its colours end. */
+/** The quantile (R's type 7) over a panel's stored cells, or the least above 0: where colours end. */
 export function clipOf(panel) {
   const { name, values, scale } = source().mask(panel);
   if (!values.length) return 1;
@@ -128,5 +128,5 @@ export function clipOf(panel) {
   const below = Math.floor(place);
   const above = sorted[Math.min(below + 1, sorted.length - 1)];
   const level = sorted[below] + (place - below) * (above - sorted[below]);
-  return scale * (level || sorted[sorted.length - 1]) || 1;
+  return scale * (level || sorted.find((value) => value > 0)) || 1;
 }

@@ -66,7 +66,7 @@ def pack(held: Store, explanation: Explanation) -> tuple[str, dict[str, Any]]:
 
 def order_value(explanation: Explanation, held: Store, sort_by: str) -> str:
     """What the page's script calls the report's order."""
-    if sort_by in explanation.features:
+    if sort_by not in explanation.keys:
         j = explanation.features.index(sort_by)
         return f"feature:{held.features.index(j)}" if j in held.features else "given"
     return sort_by
@@ -74,9 +74,7 @@ def order_value(explanation: Explanation, held: Store, sort_by: str) -> str:
 
 def orders(explanation: Explanation, held: Store, sort_by: str) -> list[tuple[str, str]]:
     """What the page can order by: a value for its script and a text for its reader."""
-    found = [("row", "file order")]
-    if explanation.predictions is not None:
-        found += [("label", "label"), ("prediction", "prediction"), ("agreement", "agreement")]
+    found = [(key, "file order" if key == "row" else key) for key in explanation.keys]
     if held.values is not None:
         names = [explanation.features[j] for j in held.features]
         found += [(f"feature:{place}", name) for place, name in enumerate(names)]

@@ -77,7 +77,14 @@ class Explanation:
             columns = ["split", *self.features]
             for batch in tables.batches(self.relevance, columns=columns, batch_rows=BATCH):
                 kept = batch.filter(pc.equal(batch.column("split"), self.split))
-                yield _matrix(kept, self.features) > 0
+                truth = _matrix(kept, self.features)
+                if np.isnan(truth).any():
+                    name = self.features[int(np.isnan(truth).any(0).argmax())]
+                    raise InputError(
+                        f"{self.relevance}: column {name!r} must hold truths, however: nothing in"
+                        " a row"
+                    )
+                yield truth > 0
 
     def seed_probabilities(self) -> Iterator[Floats]:
         """Batches (at most 65536 x K) of each seed's P(yes); none where it is not known."""
@@ -87,22 +94,30 @@ class Explanation:
             for batch in tables.batches(path, columns=columns, batch_rows=BATCH):
                 yield _matrix(batch, columns)
 
+    @property
+    def keys(self) -> dict[str, npt.NDArray[np.generic]]:
+        """What rows can be ordered by beside their features (B each)."""
+        known: dict[str, npt.NDArray[np.generic]] = {"row": np.arange(self.rows)}
+        if (p := self.predictions) is not None:
+            known |= {"label": p.label, "prediction": p.probability, "agreement": p.agreement}
+        return known
+
     def key(self, sort_by: str) -> npt.NDArray[np.float64]:
-        """What rows are ordered by (B): a feature, or `row`, `label`, `prediction`, `agreement`.
+        """What rows are ordered by (B): one of `keys` or else, where values are known, a feature.
 
         Raises:
             ValueError: the explanation has no such column.
         """
-        if sort_by in self.features and self.values is not None:
-            read = tables.read(self.values, columns=[sort_by])
-            return _matrix(read, [sort_by])[:, 0].astype(np.float64)
-        known: dict[str, npt.NDArray[np.generic]] = {"row": np.arange(self.rows)}
-        if (p := self.predictions) is not None:
-            known |= {"label": p.label, "prediction": p.probability, "agreement": p.agreement}
-        if sort_by not in known:
-            allowed = join([*known, *(self.features if self.values is not None else ())])
+        if sort_by in self.keys:
+            return self.keys[sort_by].astype(np.float64)
+        if self.values is None:
+            allowed = f"{join(self.keys)} where no values are given"
             raise InputError(f"sort_by must be one of {allowed}, however: {sort_by}")
-        return known[sort_by].astype(np.float64)
+        if sort_by not in self.features:
+            allowed = join([*self.keys, *self.features])
+            raise InputError(f"sort_by must be one of {allowed}, however: {sort_by}")
+        read = tables.read(self.values, columns=[sort_by])
+        return _matrix(read, [sort_by])[:, 0].astype(np.float64)
 
 
 def open_folder(

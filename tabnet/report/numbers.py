@@ -15,6 +15,7 @@ from tabnet.report import judged
 from tabnet.report.judged import Trust
 from tabnet.report.measured import Metrics, OneDataset
 
+FILES = ("metrics.json", "history.csv", "importance.csv", "trust.json", "faithfulness.csv")
 LARGEST_LOSS = 3.5e38  # more than any float32: losses just before a seed diverges are huge
 ROUNDING = 1e-5  # of six digits
 LONGEST = 120  # characters of a list of names in an error's line
@@ -32,18 +33,13 @@ class Numbers:
 
 
 def read(folder: Path, *, features: Sequence[str]) -> Numbers:
-    """The numbers in a reports folder, as many as are there.
-
-    metrics.json, history.csv, importance.csv, trust.json and faithfulness.csv.
+    """The numbers in the FILES of a reports folder, as many as are there.
 
     Raises:
         OSError: a file cannot be read.
         ValueError: it is another kind of file, or its features are not `features`.
     """
-    metrics, history, importance = (
-        folder / name for name in ("metrics.json", "history.csv", "importance.csv")
-    )
-    trust, curves = folder / "trust.json", folder / "faithfulness.csv"
+    metrics, history, importance, trust, curves = (folder / name for name in FILES)
     return Numbers(
         metrics=_metrics(metrics) if metrics.exists() else None,
         history=_history(history) if history.exists() else None,

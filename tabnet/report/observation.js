@@ -153,7 +153,12 @@ export function listen(target) {
   });
   target.addEventListener("pointerdown", (event) => {
     const spot = under(event);
-    if (event.button === 0 && spot.inside && event.pointerType !== "touch") pressed = spot;
+    if (event.button === 0 && spot.inside) pressed = spot;
+  });
+  // A finger that moves up or down scrolls the page.
+  addEventListener("pointercancel", () => {
+    pressed = null;
+    band.hidden = true;
   });
   addEventListener("pointerup", (event) => {
     if (pressed === null) return;

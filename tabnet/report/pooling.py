@@ -12,6 +12,8 @@ Array = npt.NDArray[np.floating] | npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.integer]
 
+MOST_BINS = 2**16  # numbers of 16 bits: numpy sorts those by radix
+
 
 def order(key: npt.ArrayLike) -> Ints:
     """Rows in ascending order of `key`; equal keys in file order, missing ones last.
@@ -32,12 +34,12 @@ def edges(rows: int, bins: int) -> Ints:
 
 
 def bin_of_row(order: Ints, bins: int) -> Ints:
-    """The bin of each row, in file order, when the ordered rows are cut into at most 65536 bins.
+    """The bin of each row, in file order, when the ordered rows are cut into at most MOST_BINS.
 
     >>> bin_of_row(np.array([2, 0, 3, 1]), 2)
     array([0, 1, 0, 1], dtype=uint16)
     """
-    # 16 bits: numpy sorts those by radix.
+    assert bins <= MOST_BINS
     result = np.empty(len(order), dtype=np.uint16)
     result[order] = np.repeat(np.arange(bins, dtype=np.uint16), np.diff(edges(len(order), bins)))
     return result
@@ -60,14 +62,15 @@ def pool(values: Floats, *, bins: int, how: str = "max") -> Floats:
 def clip_at(values: Floats, quantile: float) -> float:
     """The value at which colours are clipped: a quantile over all cells (R's type 7).
 
-    Masks are sparse, so a low quantile can be 0; the largest value, or 1, stands in then.
+    Masks are sparse, so a low quantile can be 0; the smallest value above 0, or 1, stands in then.
 
-    >>> clip_at(np.array([0.0, 0.0, 0.5, 1.0]), 1.0), clip_at(np.zeros(3), 0.9)
-    (1.0, 1.0)
+    >>> values = np.array([0.0, 0.0, 0.5, 1.0])
+    >>> clip_at(values, 1.0), clip_at(values, 0.1), clip_at(np.zeros(3), 0.9)
+    (1.0, 0.5, 1.0)
     """
-    if values.size == 0:
+    if not values.any():
         return 1.0
-    return float(np.quantile(values, quantile)) or float(values.max()) or 1.0
+    return float(np.quantile(values, quantile)) or float(values[values > 0].min())
 
 
 class Reduction(Protocol):

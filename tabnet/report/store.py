@@ -102,7 +102,7 @@ def collect(
         rows=order[position],
         width=len(explanation.features),
         features=features,
-        bins=0 if exact else min(explanation.rows, most_bins),
+        bins=0 if exact else min(explanation.rows, most_bins, pooling.MOST_BINS),
     )
     for panel in [*drawn, *others]:
         reader.read(panel, explanation.masks(panel), binned=panel in drawn)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from playwright.sync_api import Browser
 
 from tests.report.browser import Opened
 from tests.report.example import read
@@ -144,3 +145,27 @@ def test_a_click_holds_an_observation(opened: Opened) -> None:
     page.keyboard.press("Escape")
     page.mouse.move(box["x"] + 420, box["y"] + 80)
     assert opened.detail() != held
+
+
+def test_a_tap_holds_an_observation_in_sight_and_a_drag_zooms(browser: Browser, root: Path) -> None:
+    size = {"width": 400, "height": 800}
+    opened = Opened(browser, (root / "report.html").as_uri(), viewport=size, has_touch=True)
+    page = opened.page
+    page.locator("#heat").scroll_into_view_if_needed()
+    box = opened.plot()
+    page.touchscreen.tap(box["x"] + 100, box["y"] + 40)
+    assert opened.detail().startswith("Observation ")
+    place = page.locator("#detail").bounding_box()
+    assert place is not None
+    assert place["y"] + place["height"] <= size["height"] + 1
+    held = opened.detail()
+    page.touchscreen.tap(box["x"] + 200, box["y"] + 40)
+    assert opened.detail() not in (held, "")
+    page.touchscreen.tap(box["x"] + 200, box["y"] + 40)  # lets it go
+    session = page.context.new_cdp_session(page)
+    for kind, x in (("touchStart", 100), ("touchMove", 140), ("touchMove", 180), ("touchEnd", 0)):
+        points = [{"x": box["x"] + x, "y": box["y"] + 40}] * (kind != "touchEnd")
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function("!document.getElementById('whole').hidden")
+    assert opened.said == []
+    opened.close()

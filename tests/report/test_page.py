@@ -18,7 +18,17 @@ import pytest
 
 from tabnet import tables
 from tabnet.report import __main__ as command
-from tabnet.report import explanation, figures, groups, images, numbers, page, report
+from tabnet.report import (
+    contents,
+    explanation,
+    figures,
+    groups,
+    images,
+    numbers,
+    page,
+    report,
+    store,
+)
 from tests.report.example import FEATURES, write
 
 HOSTILE = (
@@ -369,6 +379,78 @@ def test_a_mistake_is_one_line(
     assert str(stopped.value).startswith(message)
     assert "\n" not in str(stopped.value)
     assert not (tmp_path / "report.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ("--out", "data/syn4/explanation/consensus.parquet"),
+        ("--out", "data/syn4/test.parquet"),
+        ("--masks", "link.svg"),
+        ("--out", "reports/syn4/metrics.json"),
+    ],
+)
+def test_what_is_read_is_not_written_over(tmp_path: Path, option: str, name: str) -> None:
+    root = write(tmp_path, rows=8)
+    (root / "link.svg").symlink_to(root / "data/syn4/relevance.parquet")
+    data, before = root / "data/syn4", (root / name).read_bytes()
+    options = ["--values", data / "test.parquet", "--relevance", data / "relevance.parquet"]
+    options += ["--numbers", root / "reports/syn4", option, root / name]
+    with pytest.raises(SystemExit, match=f"^{option} must be no file that is read, however: /"):
+        command.main([str(one) for one in (data / "explanation", *options)])
+    assert (root / name).read_bytes() == before
+
+
+def test_the_picture_does_not_take_the_place_of_the_page(tmp_path: Path) -> None:
+    folder = write(tmp_path, rows=8) / "data/syn4/explanation"
+    options = [str(folder), "--out", str(tmp_path / "a.svg"), "--masks", f"{tmp_path}/./a.svg"]
+    with pytest.raises(SystemExit, match="^--masks must be another file than --out, however: "):
+        command.main(options)
+
+
+def test_a_missing_truth_is_no_irrelevant_cell(tmp_path: Path) -> None:
+    root = write(tmp_path, rows=8)
+    table = pq.read_table(root / "data/syn4/relevance.parquet")
+    unknown = pa.array([None, *table["V02"].to_pylist()[1:]], table["V02"].type)
+    place = table.column_names.index("V02")
+    pq.write_table(table.set_column(place, "V02", unknown), tmp_path / "t.parquet")
+    folder = root / "data/syn4/explanation"
+    with pytest.raises(SystemExit, match="'V02' must hold truths, however: nothing in a row"):
+        command.main([str(folder), "--relevance", str(tmp_path / "t.parquet")])
+
+
+def test_the_order_of_the_file_is_that_whatever_features_are_called(tmp_path: Path) -> None:
+    names = {"V01": "row", "V02": "label", "V03": "agreement"}
+    root = write(tmp_path, rows=30)
+    for path in root.glob("data/syn4/**/*.parquet"):
+        table = pq.read_table(path)
+        new = [names.get(name, name) for name in table.column_names]
+        if path.stem != "predictions":
+            pq.write_table(table.rename_columns(new), path)
+    folder, values = root / "data/syn4/explanation", root / "data/syn4/test.parquet"
+    made = explanation.open_folder(folder, name="syn4", values=values)
+    assert made.predictions is not None
+    np.testing.assert_array_equal(made.key("row"), np.arange(30))
+    np.testing.assert_array_equal(made.key("label"), made.predictions.label)
+    column = pq.read_table(values)["V04"].to_numpy()
+    np.testing.assert_array_equal(made.key("V04"), column.astype(np.float64))
+    known = report.collect(
+        made, numbers.Numbers(), sort_by="row", quantile={"aggregate": 1, "steps": 1}
+    )
+    facts = contents.facts(made, known.store, sort_by="row", quantile={})
+    assert facts["sort_by"] == "row"
+
+
+def test_more_bins_than_16_bits_number_are_not_asked_for(tmp_path: Path) -> None:
+    rows = 2**16 + 5000
+    mask = pa.table({"a": np.linspace(0, 1, rows, dtype=np.float32)})
+    for name in ("consensus", "aggregate"):
+        pq.write_table(mask, tmp_path / f"{name}.parquet")
+    held = store.collect(
+        explanation.open_folder(tmp_path, name="one"), sort_by="row", features=(0,)
+    )
+    assert held.bins is not None
+    assert (np.diff(held.bins.peak["consensus"][:, 0]) > 0).all()
 
 
 def test_without_the_truth_a_page_says_so_beside_scores_and_alone(tmp_path: Path) -> None:
