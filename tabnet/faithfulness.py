@@ -130,7 +130,9 @@ def areas(found: Curves) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def fixed_order(importance: Floats, shape: tuple[int, ...]) -> Places:
-    """The places of features in falling importance (D), the same on all rows: `shape` (... x D)."""
-    first = np.arange(len(importance), dtype=np.float64)  # of equal ones the first
-    return np.broadcast_to(places(importance, first), shape)
+def fixed_order(importance: Floats, tie: Floats) -> Places:
+    """The `places` of features in falling importance (D), the same on all rows: T x B x D.
+
+    Of equal ones the order is random as well, by the first row's `tie` (T x B x D).
+    """
+    return np.broadcast_to(places(importance, tie[:, :1]), tie.shape)

@@ -54,7 +54,7 @@ def judge(
     middle = consensus(masks)
     found = {
         CONSENSUS: scored(ensemble.mean, place=places(middle, tie)),
-        FIXED: scored(ensemble.together, place=fixed_order(middle.mean(0), tie.shape)),
+        FIXED: scored(ensemble.together, place=fixed_order(middle.mean(0), tie)),
         RANDOM: scored(ensemble.together, place=places(np.zeros_like(middle), tie)),
     }
     own = [

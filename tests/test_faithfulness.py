@@ -113,10 +113,20 @@ def test_a_feature_that_is_there_twice_has_to_be_removed_twice() -> None:
         p = np.where(agree, np.where(rows[:, 2] > 0, 0.9, 0.1), 0.5)
         return p[None].astype(np.float32)
 
-    order = fixed_order(np.array([0, 0, 2, 0, 0, 0, 1.0]), donors.shape)
+    order = fixed_order(np.array([0, 0, 2, 0, 0, 0, 1.0]), np.zeros(donors.shape))
     found = curves(either, x=x, place=order, donors=donors, label=X[:, 2] > 0)
     assert found.remove[1, 0, DROP] < found.remove[2, 0, DROP] - 0.1
     np.testing.assert_array_equal(found.remove[2:, 0], np.tile(found.remove[-1, 0], (6, 1)))
+
+
+def test_features_of_equal_importance_have_no_order_of_their_own() -> None:
+    """The same one on all rows, and another in each draw: the first columns gain nothing."""
+    order = fixed_order(np.array([0, 0, 1, 0, 0, 0.0]), TIE)
+    assert (order == order[:, :1]).all()
+    assert (order[..., 2] == 0).all()
+    assert len(np.unique(order[:, 0], axis=0)) > 1
+    everywhere = fixed_order(np.zeros(FEATURES), TIE)[:, 0]
+    np.testing.assert_array_equal(everywhere, places(np.zeros_like(X), TIE)[:, 0])
 
 
 def test_models_are_scored_side_by_side() -> None:
@@ -158,7 +168,7 @@ def test_captum_removes_a_feature_alike() -> None:
     def predict(rows: Floats) -> Floats:
         return np.asarray(forward(torch.from_numpy(np.ascontiguousarray(rows)))[None])
 
-    order = fixed_order(np.eye(FEATURES)[5], (1, *X.shape))
+    order = fixed_order(np.eye(FEATURES)[5], np.zeros((1, *X.shape)))
     found = curves(predict, x=X, place=order, donors=DONORS[:1], label=X[:, 2] > 0)
     ablated = attribution.FeatureAblation(forward).attribute(
         torch.from_numpy(X), baselines=torch.from_numpy(DONORS[0])

@@ -108,10 +108,13 @@ def comparison(scores: pd.DataFrame) -> list[str]:
     less = scores["score"].str.contains("lower is better")
     gain = (scores["consensus"] - scores["mean"]).where(~less, scores["mean"] - scores["consensus"])
     better = int((gain > 0).sum())
-    said = [
-        f"The consensus is better than the mean of single seeds on {better} of"
-        f" {count(len(scores), 'score')}."
-    ]
+    if scores["std"].isna().all():
+        said = ["One seed alone is its own consensus: there is nothing to compare."]
+    else:
+        said = [
+            f"The consensus is better than the mean of single seeds on {better} of"
+            f" {count(len(scores), 'score')}."
+        ]
     if scores["limit"].notna().any():
         said.append(
             "Bars and Bayes limits: what the true probabilities score, and in brackets how far the"
@@ -156,6 +159,9 @@ def _group(features: Sequence[str], group: Group) -> str:
 def importance(table: pd.DataFrame) -> list[str]:
     """Which features lead, whether those are the relevant ones, and how far seeds differ."""
     if table.empty or not table["consensus"].sum() > 0:
+        of_seeds = table[seed_columns(table)]
+        if of_seeds.to_numpy().any():
+            return ["The consensus is empty: on no row have half of the seeds a feature in common."]
         return ["The masks are all zero: no feature has any importance."]
     ranked = table.sort_values("consensus", ascending=False, kind="stable")
     relevant = int((ranked["relevant"] > 0).sum())
@@ -230,6 +236,15 @@ def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
         f"Half of the rows lie above {middle:.2f}, one in twenty below {low:.2f}; the lowest has"
         f" {known.min():.2f}.",
     ]
+
+
+def empty(agreement: npt.NDArray[np.floating]) -> str:
+    """On how many rows the seeds agree on nothing, by their agreement (B), of several seeds."""
+    rows = int((agreement == 0).sum())
+    return (
+        f"On {rows:,} of {count(len(agreement), 'observation')} no feature has half of the seeds:"
+        " their consensus is empty, and their agreement 0."
+    )
 
 
 def by_group(groups: Sequence[Group]) -> list[str]:

@@ -404,7 +404,7 @@ def test_what_is_read_is_not_written_over(tmp_path: Path, option: str, name: str
 def test_the_picture_does_not_take_the_place_of_the_page(tmp_path: Path) -> None:
     folder = write(tmp_path, rows=8) / "data/syn4/explanation"
     options = [str(folder), "--out", str(tmp_path / "a.svg"), "--masks", f"{tmp_path}/./a.svg"]
-    with pytest.raises(SystemExit, match="^--masks must be another file than --out, however: "):
+    with pytest.raises(SystemExit, match=r"^--masks must be another file than --out, however: "):
         command.main(options)
 
 
