@@ -1,8 +1,7 @@
 # `make` runs the pipeline, `make test` runs the tests; both set up what they need, once.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-BIN := $(CURDIR)/.venv/bin
-export PATH := $(BIN):$(PATH)
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The kernel compiles while the linter reads.
 MAKEFLAGS += --jobs=2
@@ -108,7 +107,7 @@ clean:
 
 .venv/installed: requirements.lock
 	@echo "Installing the packages of requirements.lock into .venv (once; some minutes)"
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	@$(call install,-r requirements.lock)
 	@touch $@
 

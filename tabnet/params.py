@@ -123,10 +123,35 @@ Seeds = Annotated[
 ]
 
 
+def _first_problem(
+    error: ValidationError, kind: type[BaseModel], *, under: tuple[str, ...] = ()
+) -> str:
+    first, *others = error.errors(include_url=False)
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{problem(first, kind, under=under)}{more}"
+
+
 class Section(BaseModel):
-    """A section: frozen, of known keys, `3` is no `"3"` and no `true`, numbers are finite."""
+    """A section: frozen, of known keys, `3` is no `"3"` and no `true`, numbers are finite.
+
+    Raises ValueError, in one line, for what is not valid.
+
+    >>> Train(epochs=0)
+    Traceback (most recent call last):
+    tabnet.errors.InputError: epochs must be at least 1, however: 0
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    def __init__(self, /, **values: object) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(_first_problem(error, type(self))) from None
+
+    # For pydantic, which else calls it for a section within another one: then what is wrong would
+    # no longer know where it lies.
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]
 
 
 class Generate(Section):
@@ -292,8 +317,7 @@ def _merged(section: S, changes: Mapping[str, object], *, under: tuple[str, ...]
     try:
         return kind.model_validate({**section.model_dump(), **changes})
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise InputError(problem(first, kind, under=under)) from None
+        raise InputError(_first_problem(error, kind, under=under)) from None
 
 
 class Params(Section):
@@ -377,9 +401,7 @@ def load(path: str | os.PathLike[str]) -> Params:
     try:
         params = Params.model_validate(data)
     except ValidationError as error:
-        first, *others = error.errors(include_url=False)
-        more = f" (and {len(others)} more)" if others else ""
-        raise InputError(f"{path}: {problem(first, Params)}{more}") from None
+        raise InputError(f"{path}: {_first_problem(error, Params)}") from None
     for section in Params.model_fields:
         if section not in data:
             raise InputError(f"{path}: must have the section {section}, however: it is missing")

@@ -126,7 +126,7 @@ def problem(error: ErrorDetails, model: type[BaseModel], *, under: tuple[str, ..
     name = _dotted((*under, *error["loc"]))
     if kind == "value_error":
         text = str(context["error"])
-        return f"{name}{'' if text.startswith('.') or not name else ' '}{text}"
+        return f"{name}{'' if text.startswith('.') else ' '}{text}".lstrip(" ." if not name else "")
     if kind == "extra_forbidden":
         return f"{name} is not a known key{_suggestion(error['loc'], model, under)}"
     if kind == "literal_error":

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 
 from tabnet.datasets import DATASETS
+from tabnet.errors import InputError
 from tabnet.params import (
     Explain,
     Generate,
@@ -479,8 +480,15 @@ def test_sections_serve_without_a_file() -> None:
     assert Model(n_d=16).n_a == Model().n_a
     assert Train(seeds=(3,)).seeds == (3,)
     assert Report(quantile=Quantile(steps=1.0)).quantile.aggregate == Quantile().aggregate
-    with pytest.raises(ValidationError):
-        Train(epochs=0)
+    for section, values, line in (
+        (Train, {"epochs": 0}, "epochs must be at least 1, however: 0"),
+        (Train, {"buffer_rows": 9}, "buffer_rows must be at least batch_size (1000), however: 9"),
+        (Model, {"n_d": 0, "n_a": 0}, "n_d must be at least 1, however: 0 (and 1 more)"),
+        (Params, {"train": {"epochs": 0}}, "train.epochs must be at least 1, however: 0"),
+    ):
+        with pytest.raises(InputError) as error:
+            section(**values)
+        assert str(error.value) == line
     with pytest.raises(ValidationError):
         Explain.model_validate({"seed": "first"})
 
