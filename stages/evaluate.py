@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from stages import run
 from tabnet import files, plain_json, scores, tables, truth
 from tabnet.errors import InputError
+from tabnet.labelled import NEGATIVE, POSITIVE
 from tabnet.params import Params
 from tabnet.spread import over_seeds
 
@@ -104,10 +105,10 @@ def _labels(predictions: pa.Table, source: Path) -> tuple[NDArray[np.bool_], NDA
         raise InputError(f"{source}: must have a column label, however: it has none")
     label = predictions["label"].to_numpy()
     known = ~predictions["label"].is_null().to_numpy()
-    foreign = set(label[known]) - {"yes", "no"}
+    foreign = set(label[known]) - {NEGATIVE, POSITIVE}
     if foreign:
         raise InputError(f"{source}: label must be yes or no, however: {min(foreign, key=str)!r}")
-    return label == "yes", known
+    return label == POSITIVE, known
 
 
 def _check_rows(path: Path, rows: int, expected: int) -> None:

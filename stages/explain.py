@@ -14,14 +14,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import device, files, tables, weights
+from tabnet import device, files, labelled, tables, weights
 from tabnet.errors import InputError
 from tabnet.explain import Explainer, representative
 from tabnet.kernel.threads import chosen
+from tabnet.labelled import LABEL, POSITIVE
 from tabnet.params import Params
 from tabnet.weights import Fitted
 
-LABEL, POSITIVE = "y", "yes"
 Floats = NDArray[np.float32]
 Write = Callable[[str, Sequence[Floats | pa.Array]], None]
 Writers = Callable[[Mapping[str, pa.Schema]], AbstractContextManager[Write]]
@@ -65,7 +65,7 @@ class Rows:
     def __iter__(self) -> Iterator[tuple[Floats, pa.Array]]:
         """The features, b x D, and labels of each batch."""
         features = self.fitted.features
-        schema = pa.schema([*tables.schema(features), (LABEL, pa.string())])
+        schema = labelled.schema(features)
         first = 1
         for batch in tables.batches(self.source, columns=schema, batch_rows=self.batch_rows):
             yield (

@@ -10,13 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import tables
+from tabnet import labelled, tables
 from tabnet.ahead import ahead
 from tabnet.datasets import DATASETS, SPLITS, Dataset
 from tabnet.params import Params
 
 PROBABILITY = "probability"
-WORDS = pa.array(["no", "yes"])
+WORDS = pa.array([labelled.NEGATIVE, labelled.POSITIVE])
 
 
 def main(params: Params, dataset: str) -> None:
@@ -39,7 +39,7 @@ def main(params: Params, dataset: str) -> None:
 
 def _schemas(rule: Dataset) -> tuple[pa.Schema, pa.Schema]:
     """The columns of the data, and of the truth about them."""
-    features = pa.schema([*tables.schema(rule.features), ("y", pa.string())])
+    features = labelled.schema(rule.features)
     # Float64: the very number that the label was drawn by. In float32, all those within 3e-8 of
     # 1 would be 1, and their labels certain.
     known = [("split", pa.string()), (PROBABILITY, pa.float64())]

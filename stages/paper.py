@@ -24,7 +24,7 @@ def main(params: Params, table: str) -> None:
         {"title": "Parameters", "rows": _parameters(params)},
         {
             "title": "Files: SHA-256",
-            "rows": [(path.name, provenance.sha256(path)) for path in used],
+            "rows": [(path.name, files.digest(path).hex()) for path in used],
         },
         {"title": "Libraries", "rows": provenance.libraries()},
     ]

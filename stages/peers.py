@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import files, peers, plain_json, scores, tables, truth, weights
+from tabnet import files, labelled, peers, plain_json, scores, truth, weights
 from tabnet.kernel.threads import chosen
+from tabnet.labelled import Rows
 from tabnet.params import Params
-from tabnet.peers.measured import Measured, Rows
+from tabnet.peers.measured import Measured
 
-LABEL, POSITIVE = "y", "yes"
 REPORTS = Path("reports")
 MOST = 2_000  # rows to explain: gradients of all seeds take minutes for them
 
@@ -34,7 +33,9 @@ def main(params: Params, dataset: str) -> None:
 
     data = Path("data", dataset)
     fitted = weights.load(data / "model.safetensors")
-    train, test = (_rows(data / f"{split}.parquet", fitted.features) for split in ("train", "test"))
+    train, test = (
+        labelled.read(data / f"{split}.parquet", fitted.features) for split in ("train", "test")
+    )
     test = Rows(test.x[:MOST], test.y[:MOST])
     relevant = truth.relevance(data / "relevance.parquet", fitted.features, split="test")[:MOST]
     threshold = params.evaluate.threshold
@@ -50,12 +51,6 @@ def main(params: Params, dataset: str) -> None:
     text = plain_json.text({dataset: result})
     for path in (REPORTS / dataset / "peers.json", REPORTS / "paper" / f"{dataset}.peers.json"):
         files.write_text(path, text)
-
-
-def _rows(path: Path, features: tuple[str, ...]) -> Rows:
-    table = tables.read(path, columns=pa.schema([*tables.schema(features), (LABEL, pa.string())]))
-    x = tables.matrix(table, features, source=path)
-    return Rows(x, table[LABEL].to_numpy() == POSITIVE)
 
 
 def _scored(

@@ -10,11 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import files, plain_json, seed_counts, tables, truth, weights
+from tabnet import files, labelled, plain_csv, plain_json, seed_counts, truth, weights
 from tabnet.combinations import averaged
 from tabnet.explain import Explainer
 from tabnet.kernel.threads import chosen
@@ -25,7 +24,6 @@ from tabnet.seed_counts import Rows
 from tabnet.train import fit
 from tabnet.weights import Fitted
 
-LABEL, POSITIVE = "y", "yes"
 ROWS = 2000  # of the rows explained, the first ones: they settle a score's second digit
 COUNTS = (1, 3, 5, 7, 11, 15, 21, 25, 31, 51)
 PART = 10  # times are taken of a tenth of the epochs
@@ -35,7 +33,7 @@ def main(params: Params, dataset: str) -> None:
     """Writes reports/<dataset>/seed_counts.html, .csv (the curve) and .json (everything)."""
     data, reports = Path("data", dataset), Path("reports", dataset)
     fitted = weights.load(data / "model.safetensors")
-    x, label = _read(data / f"{params.explain.split}.parquet", fitted)
+    x, label = labelled.read(data / f"{params.explain.split}.parquet", fitted.features)
     relevance = truth.relevance(
         data / "relevance.parquet", fitted.features, split=params.explain.split
     )
@@ -58,8 +56,7 @@ def main(params: Params, dataset: str) -> None:
         "seconds": {str(n): _seconds(data, fitted, params, n) for n in counts},
         "threads": chosen(params.train.threads, work=math.inf),
     }
-    text = curve.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    files.write_text(reports / "seed_counts.csv", text)
+    files.write_text(reports / "seed_counts.csv", plain_csv.text(curve))
     files.write_text(reports / "seed_counts.json", plain_json.text({dataset: found}))
     blocks: provenance.Blocks = [
         {
@@ -74,13 +71,6 @@ def main(params: Params, dataset: str) -> None:
     files.write_text(reports / "seed_counts.html", html)
 
 
-def _read(path: Path, fitted: Fitted) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    table = tables.read(
-        path, columns=pa.schema([*tables.schema(fitted.features), (LABEL, pa.string())])
-    )
-    return tables.matrix(table, fitted.features, source=path), table[LABEL].to_numpy() == POSITIVE
-
-
 def _answers(
     fitted: Fitted,
     x: NDArray[np.float32],
@@ -88,7 +78,7 @@ def _answers(
     relevance: NDArray[np.bool_],
 ) -> Rows:
     masks = Explainer(fitted).seed_masks(x)
-    positive = fitted.classes.index(POSITIVE)
+    positive = fitted.classes.index(labelled.POSITIVE)
     return Rows(
         aggregate=masks.aggregate,
         probability=masks.probability[..., positive],
@@ -107,11 +97,11 @@ def _of_average(
 
 def _seconds(data: Path, fitted: Fitted, params: Params, n: int) -> float:
     """How long n seeds take to train: ten times a tenth of the epochs."""
-    x, label = _read(data / "train.parquet", fitted)
+    x, label = labelled.read(data / "train.parquet", fitted.features)
     epochs = max(1, params.train.epochs // PART)
     some = params.train.afresh(fitted.seeds[:n]).model_copy(update={"epochs": epochs})
     start = time.perf_counter()
-    fit(x, np.where(label, "yes", "no"), model=params.model, train=some)
+    fit(x, labelled.words(label), model=params.model, train=some)
     return round((time.perf_counter() - start) * params.train.epochs / epochs, 2)
 
 

@@ -11,15 +11,14 @@ import numpy as np
 from tqdm import tqdm
 
 from stages import run
-from tabnet import device, files, stage_code, weights
+from tabnet import device, files, plain_csv, stage_code, weights
 from tabnet.checkpoint import Checkpoint
 from tabnet.finished import Finished
+from tabnet.labelled import LABEL
 from tabnet.params import Params, Train
 from tabnet.row_groups import RowGroups
 from tabnet.survivors import Losses
 from tabnet.train import Progress, fit
-
-LABEL = "y"
 
 
 def main(params: Params, dataset: str) -> None:
@@ -46,8 +45,7 @@ def main(params: Params, dataset: str) -> None:
             f" it, and a run of {params.train.epochs} epochs from the start has another",
             flush=True,
         )
-    text = history.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    files.write_text(Path("reports", dataset, "history.csv"), text)
+    files.write_text(Path("reports", dataset, "history.csv"), plain_csv.text(history))
     weights.save(fitted, Path("data", dataset, "model.safetensors"))
     checkpoint.remove()
 

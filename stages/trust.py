@@ -7,15 +7,14 @@ import pandas as pd
 import pyarrow as pa
 
 from stages import run
-from tabnet import files, plain_json, tables, weights
+from tabnet import files, labelled, plain_csv, plain_json, tables, weights
 from tabnet.bootstrap import Rows
 from tabnet.errors import InputError
+from tabnet.labelled import LABEL, POSITIVE
 from tabnet.orders import Sample
 from tabnet.params import Params
 from tabnet.trust import Settings, measure, stream
 from tabnet.weights import Fitted
-
-LABEL, POSITIVE = "y", "yes"
 
 
 def main(params: Params, dataset: str) -> None:
@@ -32,13 +31,9 @@ def main(params: Params, dataset: str) -> None:
     members = {f"seed_{seed}": scores for seed, scores in found.by_seed.items()}
     members["consensus"] = found.consensus
     files.write_text(Path("reports", "paper", f"{dataset}.trust.json"), plain_json.text(members))
-    files.write_text(reports / "faithfulness.csv", _csv(found.curves))
+    files.write_text(reports / "faithfulness.csv", plain_csv.text(found.curves))
     by_seed = pd.DataFrame([{"seed": seed, **scores} for seed, scores in found.by_seed.items()])
-    files.write_text(reports / "trust_by_seed.csv", _csv(by_seed))
-
-
-def _csv(table: pd.DataFrame) -> str:
-    return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
+    files.write_text(reports / "trust_by_seed.csv", plain_csv.text(by_seed))
 
 
 def _sample(path: Path, fitted: Fitted, params: Params) -> Sample:
@@ -65,7 +60,7 @@ def _some(
         raise InputError(f"{path}: must have rows, however: it has none")
     chosen = np.zeros(rows, bool)
     chosen[drawn.choice(rows, min(rows, most), replace=False)] = True
-    schema = pa.schema([*tables.schema(fitted.features), (LABEL, pa.string())])
+    schema = labelled.schema(fitted.features)
     x, labels, first = [], [], 0
     for batch in tables.batches(path, columns=schema, batch_rows=batch_rows):
         here = chosen[first : first + batch.num_rows]

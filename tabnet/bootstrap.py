@@ -52,7 +52,8 @@ def resampled_masks(
     """The masks of the rows `x` (B x D) by models that were trained on each of the resamples.
 
     A seed that diverges on a resample is missing there; a resample on which all do is left out,
-    with a warning.
+    with a warning. With `train.validation_share`, rows that are held out have copies among those
+    trained on: a seed's best epoch comes later than on rows that it has not seen.
     """
     streams = rng.spawn(resamples)
     where = device.resolve(train.device)

@@ -158,8 +158,9 @@ def explain(
     `x`: B x D finite numbers; a DataFrame must have the model's features, by name, and may have
     more. `batch_rows` rows are computed at a time. `seed` is the one whose step masks are wanted.
 
-    Raises ValueError for columns that are not the model's, a seed that was not trained, or
-    `batch_rows` below 1.
+    Raises ValueError for columns that are not the model's, numbers that are not finite or too large
+    to compute with, a seed that was not trained, a device that the machine lacks, or `batch_rows`
+    below 1.
     """
     if batch_rows < 1:
         raise InputError(f"batch_rows must be at least 1, however: {batch_rows}")

@@ -24,6 +24,7 @@ _TAKEN = (errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY)  # what is there now is 
 _REMEDIES = {
     errno.EACCES: "allow writing in its folder",
     errno.EDQUOT: "free disk space",
+    errno.EISDIR: "choose another name, or remove the folder that has it",
     errno.EFBIG: "allow larger files (ulimit -f)",
     errno.EIO: "look after the disk",
     errno.EMFILE: "allow more open files (ulimit -n)",

@@ -1,4 +1,4 @@
-"""Reading a table of numbers that a stage wrote as CSV, and saying in one line what is wrong."""
+"""A table of numbers as CSV: as a stage writes it, and read, with what is wrong in one line."""
 
 import csv
 import io
@@ -10,6 +10,15 @@ import pandas as pd
 
 from tabnet import files
 from tabnet.errors import InputError
+
+
+def text(table: pd.DataFrame) -> str:
+    """The table with six digits a number, without its index.
+
+    >>> text(pd.DataFrame({"epoch": [1, 2], "loss": [0.5, 1 / 3]})).split()
+    ['epoch,loss', '1,0.5', '2,0.333333']
+    """
+    return str(table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
 def read(path: Path, columns: Sequence[str], *, texts: Sequence[str] = ()) -> pd.DataFrame:

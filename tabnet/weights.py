@@ -132,6 +132,8 @@ def load(path: Path | str) -> Fitted:
     truncated, not a model of this project, or if its tensors are not those of its configuration.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} must be a model file, however: a folder")
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}

@@ -1,5 +1,6 @@
 """Items made ahead: the same ones, in their order, and never more than one too early."""
 
+import threading
 from collections.abc import Iterator
 from threading import Event
 
@@ -54,17 +55,19 @@ def test_what_goes_wrong_is_raised_in_its_place() -> None:
 
 
 def test_who_stops_early_leaves_nothing_running() -> None:
-    closed = []
+    before, may_go_on, made = set(threading.enumerate()), threading.Event(), []
 
     def items() -> Iterator[int]:
-        try:
-            yield from range(10)
-        finally:
-            closed.append(True)
+        for number in range(10):
+            made.append(number)
+            yield number
+            may_go_on.wait(10)
 
-    source = items()
-    found = ahead(source)
+    found = ahead(items())
     assert next(found) == 0
+    threading.Timer(0.1, may_go_on.set).start()
     found.close()  # type: ignore[attr-defined]
-    source.close()  # type: ignore[attr-defined]
-    assert closed == [True]
+    assert may_go_on.is_set()  # it has waited for the one that was being made
+    assert made == [0, 1]
+    left = set(threading.enumerate()) - before
+    assert not [one for one in left if not isinstance(one, threading.Timer)]

@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 
 from tabnet import peers
+from tabnet.labelled import Rows
 from tabnet.model import network
 from tabnet.params import Model, Train
 from tabnet.peers import post_hoc
-from tabnet.peers.measured import Measured, Rows, as_mask, held_out, timed
+from tabnet.peers.measured import Measured, as_mask, held_out, timed
 from tabnet.peers.methods import measure
 from tabnet.scores import area_under_roc
 from tabnet.train import fit

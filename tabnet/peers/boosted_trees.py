@@ -3,7 +3,8 @@
 import lightgbm
 import numpy as np
 
-from tabnet.peers.measured import Measured, Rows, as_mask, held_out, timed
+from tabnet.labelled import Rows
+from tabnet.peers.measured import Measured, as_mask, held_out, timed
 
 ROUNDS, PATIENCE = 2000, 50
 LEARNING_RATE = 0.05

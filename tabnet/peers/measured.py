@@ -3,24 +3,18 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tabnet.labelled import Rows
 from tabnet.masks import normalise
 
 Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 VALIDATION = 0.2  # of the rows to train on: where a peer stops early
-
-
-class Rows(NamedTuple):
-    """B rows with their labels."""
-
-    x: Floats  # B x D
-    y: NDArray[np.bool_]  # B, true for `yes`
 
 
 @dataclass(frozen=True, kw_only=True)

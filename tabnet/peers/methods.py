@@ -6,9 +6,10 @@ from collections.abc import Iterator
 import torch
 
 from tabnet.kernel.threads import chosen
+from tabnet.labelled import Rows
 from tabnet.params import Model, Train
 from tabnet.peers import boosted_trees, ours, pytorch_tabnet
-from tabnet.peers.measured import Measured, Rows
+from tabnet.peers.measured import Measured
 from tabnet.weights import Fitted
 
 

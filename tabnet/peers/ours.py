@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-import numpy as np
 import pandas as pd
 
+from tabnet import labelled
 from tabnet.explain import consensus, explain
+from tabnet.labelled import Rows
 from tabnet.params import Model, Train
 from tabnet.peers import post_hoc
-from tabnet.peers.measured import Floats, Measured, Rows, timed
+from tabnet.peers.measured import Floats, Measured, timed
 from tabnet.train import fit
 from tabnet.weights import Fitted
 
@@ -66,13 +67,13 @@ def measure(
 
 
 def _probability(fitted: Fitted, x: Floats) -> Floats:
-    return explain(fitted, x).probability[:, fitted.classes.index(post_hoc.POSITIVE)]
+    return explain(fitted, x).probability[:, fitted.classes.index(labelled.POSITIVE)]
 
 
 def _train_seconds(
     fitted: Fitted, rows: Rows, seeds: Sequence[int], *, model: Model, settings: Train
 ) -> float:
     table = pd.DataFrame(rows.x, columns=list(fitted.features))
-    labels = np.where(rows.y, "yes", "no")
+    labels = labelled.words(rows.y)
     chosen = settings.afresh(seeds)
     return timed(lambda: fit(table, labels, model=model, train=chosen))[1]

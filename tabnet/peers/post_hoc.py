@@ -12,11 +12,11 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
 from tabnet.explain import Explainer
+from tabnet.labelled import POSITIVE, Rows
 from tabnet.model import network
-from tabnet.peers.measured import Floats, Rows, as_mask
+from tabnet.peers.measured import Floats, as_mask
 from tabnet.weights import Fitted
 
-POSITIVE = "yes"
 # Of the integral. Sparse masks bend the path: with 16 points attributions were off by up to 7 % of
 # a row's mass, with 32 by less than 4 %.
 STEPS = 32

@@ -4,7 +4,8 @@ import warnings
 
 import numpy as np
 
-from tabnet.peers.measured import Measured, Rows, as_mask, held_out, timed
+from tabnet.labelled import Rows
+from tabnet.peers.measured import Measured, as_mask, held_out, timed
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # it imports by a name that SciPy will drop

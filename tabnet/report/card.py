@@ -6,7 +6,7 @@ import altair as alt
 
 from tabnet.report import heatmap, pooling, sentences
 from tabnet.report.explanation import Explanation
-from tabnet.report.index import drawn
+from tabnet.report.images import drawn
 from tabnet.report.measured import Card
 from tabnet.report.numbers import Numbers
 

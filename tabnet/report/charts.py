@@ -20,12 +20,11 @@ def seed_columns(table: pd.DataFrame, prefix: str = "seed_") -> list[str]:
     return [str(column) for column in table.columns if str(column).startswith(prefix)]
 
 
-def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
+def training(history: pd.DataFrame) -> alt.LayerChart:
     """Loss per epoch: the mean over seeds, the band between the lowest and the highest, each seed.
 
     `history` has columns `epoch`, `seed`, `loss` and, where seeds held rows out, `validation_loss`,
-    which is drawn as a dashed line of its own; `log` draws a logarithmic y axis, as the R package
-    does.
+    which is drawn as a dashed line of its own. The page's script makes the y axis logarithmic.
 
     >>> table = pd.DataFrame({"epoch": [1, 2], "seed": [7, 7], "loss": [1.0, 0.5]})
     >>> type(training(table)).__name__
@@ -34,7 +33,7 @@ def training(history: pd.DataFrame, *, log: bool = False) -> alt.LayerChart:
     validated = VALIDATION in history
     data = history[["epoch", "seed", "loss", *([VALIDATION] if validated else [])]].round(5)
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
-    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=not log)
+    scale = alt.Scale(zero=False, nice=True)
 
     def y(field: str) -> alt.Y:
         title = "loss (mean cross entropy)"

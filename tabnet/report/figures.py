@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from tabnet.report import (
+    agreement,
     charts,
     contents,
+    group_masks,
     heatmap,
     painted,
     predictions,
     scoreboard,
     sentences,
     store,
-    trust,
 )
 from tabnet.report.explanation import Explanation, Predictions
 from tabnet.report.groups import Group
@@ -91,7 +92,7 @@ def group_figure(
     return Figure(
         name="groups",
         title="Mask against ground truth",
-        chart=trust.by_group(drawn, [explanation.features[j] for j in features]),
+        chart=group_masks.by_group(drawn, [explanation.features[j] for j in features]),
         sentences=tuple(sentences.by_group(grouped)),
     )
 
@@ -110,7 +111,7 @@ def agreement_figure(p: Predictions, explanation: Explanation) -> Figure:
     return Figure(
         name="agreement",
         title="Can it be trusted: agreement of seeds",
-        chart=trust.agreement(p.agreement),
+        chart=agreement.distribution(p.agreement),
         sentences=tuple(sentences.agreement(p.agreement, seeds=len(explanation.seeds))),
     )
 

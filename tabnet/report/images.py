@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from concurrent.futures import Future
 from typing import Any
 
 import altair as alt
+from markupsafe import Markup
 
 from tabnet.rendering import rendering
 from tabnet.report import theme
@@ -34,6 +36,27 @@ def _spec(chart: alt.LayerChart, background: str, properties: dict[str, Any]) ->
         # Not validated again: half the time of a report, for charts that our tests validate.
         spec: dict[str, Any] = chart.to_dict(validate=False)
     return {**spec, **properties, "config": theme.config(background=background)}
+
+
+def drawn(chart: alt.LayerChart, description: str) -> str:
+    """A chart as SVG in the colours of the page that it will lie in."""
+    text = svg(chart, background="transparent", description=description).result()
+    for colour, variable in theme.VARIABLES.items():
+        text = text.replace(f'"{colour}"', f'"{variable}"')
+    return text
+
+
+def inline(text: str, *, prefix: str) -> Markup:
+    """SVG for an HTML page; `prefix` keeps its ids its own.
+
+    >>> str(inline('<g id="a" fill="url(#b)">say id="a"</g>', prefix="s"))
+    '<g id="s-a" fill="url(#s-b)">say id="a"</g>'
+    """
+
+    def own(tag: re.Match[str]) -> str:
+        return tag[0].replace(' id="', f' id="{prefix}-').replace("url(#", f"url(#{prefix}-")
+
+    return Markup(re.sub("<[^<>]*", own, text))
 
 
 def png(svg: Future[str], *, scale: float = 2) -> Future[bytes]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import altair as alt
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from tabnet.report import images, page, scoreboard, sentences, theme
+from tabnet.report import images, page, scoreboard, sentences
 from tabnet.report.measured import Card
 
 
@@ -22,8 +21,8 @@ def html(cards: Sequence[Card]) -> str:
         .get_template("index.html.jinja")
         .render(
             style=Markup(page.asset("style.css")),
-            scores=inline(
-                drawn(scoreboard.comparison(scores), "Scores of the data sets"), prefix="s"
+            scores=images.inline(
+                images.drawn(scoreboard.comparison(scores), "Scores of the data sets"), prefix="s"
             ),
             sentences=sentences.comparison(scores),
             rows=_rows(scores, [card["name"] for card in cards]),
@@ -31,25 +30,12 @@ def html(cards: Sequence[Card]) -> str:
                 {
                     **card,
                     "link": f"{page.address(card['name'])}/report.html",
-                    "picture": inline(card["picture"], prefix=f"c{i}"),
+                    "picture": images.inline(card["picture"], prefix=f"c{i}"),
                 }
                 for i, card in enumerate(cards)
             ],
         )
     )
-
-
-def drawn(chart: alt.LayerChart, description: str) -> str:
-    """A chart as SVG in the colours of the page that it will lie in."""
-    text = images.svg(chart, background="transparent", description=description).result()
-    for colour, variable in theme.VARIABLES.items():
-        text = text.replace(f'"{colour}"', f'"{variable}"')
-    return text
-
-
-def inline(text: str, *, prefix: str) -> Markup:
-    """SVG for an HTML page; `prefix` keeps its ids its own."""
-    return Markup(text.replace('id="', f'id="{prefix}-').replace("url(#", f"url(#{prefix}-"))
 
 
 def _rows(scores: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[str]]]:

@@ -33,7 +33,6 @@ class Figure:
     chart: alt.LayerChart
     sentences: tuple[str, ...] = ()
     description: str = ""
-    wide: bool = False
     table: dict[str, Table] = field(default_factory=dict)
 
 

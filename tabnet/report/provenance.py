@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 import vl_convert
 
 from tabnet import tables
+from tabnet.files import digest
 from tabnet.report.explanation import Explanation
 
 # Of params.yaml, those that decide what a report shows.
@@ -22,20 +22,14 @@ Rows = list[tuple[str, str]]
 Blocks = list[dict[str, str | Rows]]
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def files(paths: Iterable[Path]) -> Rows:
     """Each Parquet file's name, number of rows and SHA-256, sorted by name."""
     known = sorted(paths, key=lambda path: path.name)
     with ThreadPoolExecutor() as pool:
-        digests = list(pool.map(sha256, known))
+        digests = list(pool.map(digest, known))
     return [
-        (path.name, f"{tables.rows(path):,} rows, {digest}")
-        for path, digest in zip(known, digests, strict=True)
+        (path.name, f"{tables.rows(path):,} rows, {found.hex()}")
+        for path, found in zip(known, digests, strict=True)
     ]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from tabnet.report import page, theme
-from tabnet.report.index import drawn, inline
+from tabnet.report.images import drawn, inline
 from tabnet.report.paper.cells import Cell, Table, number
 from tabnet.report.provenance import Blocks
 from tabnet.report.sentences import deviating

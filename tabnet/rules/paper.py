@@ -4,8 +4,9 @@ The generators are those of INVASE (Yoon et al. 2019, section 5.1, and its `data
 11 features, and noisy labels, P(yes | x) = 1 / (1 + exp(logit)). A larger logit makes `yes` less
 likely. In Syn4 to Syn6 the sign of x11 chooses between two logits, row by row.
 
-NOTE[DIFF] logit 3 has the factor of INVASE's code, -10 sin(0.2 x7): with the -10 sin(2 x7) of its
-docstring, and with L2X's -100 sin(2 x7), no model can have the AUC that the papers' tables report.
+NOTE[DIFF] logit 3 is that of INVASE's code, -10 sin(0.2 x7) + |x8| + ...: its docstring has
+-10 sin(2 x7) + 2 |x8|. With sin(2 x7), as also in L2X (times -100), no model can have the AUC that
+the papers' tables report.
 """
 
 from collections.abc import Callable

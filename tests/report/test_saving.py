@@ -3,14 +3,18 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from tests.report.browser import Opened
 from tests.report.example import by_v10, read
+
+Floats = npt.NDArray[np.floating]
 
 
 def downloaded(opened: Opened, figure: str, kind: str) -> bytes:
@@ -82,9 +86,23 @@ def test_the_saved_table_of_the_heatmap_is_what_it_shows(opened: Opened, root: P
 
 
 def test_the_loss_has_a_logarithmic_axis_too(opened: Opened) -> None:
+    labels = """() => [...document.querySelectorAll('#training .role-axis-label text')]
+        .filter((label) => label.textContent)
+        .map((label) => [Number(label.textContent), label.getBoundingClientRect()])
+        .map(([value, box]) => [value, box.right, box.y + box.height / 2])"""
+
+    def apart(scaled: Callable[[Floats], Floats]) -> float:
+        """How far the labels of the y axis are from where a scale puts them, in pixels."""
+        found = np.array(opened.page.evaluate(labels))
+        values, _, y = found[found[:, 1] < found[0, 1]].T  # left of the x axis' first one
+        line = np.polynomial.Polynomial.fit(scaled(values), y, 1)
+        return float(np.abs(line(scaled(values)) - y).max())
+
+    assert apart(np.asarray) < 1
     before = opened.page.inner_html("#training svg")
     opened.page.check("#log")
     opened.page.wait_for_function(
         "(before) => document.querySelector('#training svg').innerHTML !== before", arg=before
     )
+    assert apart(np.log) < 1 < apart(np.asarray)
     opened.page.uncheck("#log")

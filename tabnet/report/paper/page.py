@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from tabnet.report import page
-from tabnet.report.index import drawn, inline
+from tabnet.report.images import drawn, inline
 from tabnet.report.paper import charts, methods, published, sentences, tables
 from tabnet.report.provenance import Blocks
 
