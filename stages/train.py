@@ -13,9 +13,11 @@ from tqdm import tqdm
 from stages import run
 from tabnet import device, files, plain_csv, stage_code, weights
 from tabnet.checkpoint import Checkpoint
+from tabnet.errors import InputError
 from tabnet.finished import Finished
-from tabnet.labelled import LABEL
+from tabnet.labelled import LABEL, POSITIVE
 from tabnet.params import Params, Train
+from tabnet.plain_yaml import join
 from tabnet.row_groups import RowGroups
 from tabnet.survivors import Losses
 from tabnet.train import Progress, fit
@@ -24,6 +26,11 @@ from tabnet.train import Progress, fit
 def main(params: Params, dataset: str) -> None:
     source = Path("data", dataset, "train.parquet")
     rows = RowGroups(source, label=LABEL)
+    if POSITIVE not in rows.classes:
+        raise InputError(
+            f"{source}: column {LABEL!r} must have the label {POSITIVE}, however: "
+            f"{join(rows.classes)}"
+        )
     folder = Path(os.environ.get("DVC_ROOT", "."), ".dvc", "tmp", "checkpoints")
     where = device.resolve(params.train.device)
     inputs = [files.digest(source), params.model.model_dump_json().encode(), where.encode()]

@@ -105,7 +105,12 @@ FAULTS: list[tuple[str, str, Callable[[Path], None], str]] = [
     ("train", TRAIN, foreign, PARQUET),
     ("train", TRAIN, column("V03", holed), NAN),
     ("train", TRAIN, column("V03", lambda v: v.astype(str)), "column 'V03' must be numeric"),
-    ("train", TRAIN, column("y", lambda v: np.arange(len(v))), "column 'y' must be string"),
+    (
+        "train",
+        TRAIN,
+        column("y", lambda v: np.arange(len(v))),
+        "column 'y' must have the label yes",
+    ),
     ("train", TRAIN, column("y", lambda v: ["yes"] * len(v)), "column 'y' must have at least 2"),
     ("explain", MODEL, Path.unlink, "must be a model file, however: no such file"),
     ("explain", MODEL, truncated, SAFETENSORS),
