@@ -24,7 +24,7 @@ def main() -> None:
     if running:
         sys.exit(f"dvc is running here as process {running[0]}: wait for it, or end it first")
     done = []
-    if NOTES.exists():
+    if NOTES.exists() and not _says_nothing(NOTES):
         NOTES.unlink()
         done.append(f"removed {NOTES}")
     if LOCK.exists() and not _whole(LOCK):
@@ -33,6 +33,14 @@ def main() -> None:
             LOCK.unlink()
         done.append(f"{'removed' if tracked.returncode else 'restored'} {LOCK}")
     print(f"Repaired: {', '.join(done) or 'nothing to do'}. Now run: dvc repro")
+
+
+def _says_nothing(notes: Path) -> bool:
+    """Whether the notes can be read and name no process, as a dvc leaves them that has ended."""
+    try:
+        return not any(json.loads(notes.read_text()).values())
+    except (ValueError, AttributeError):
+        return False
 
 
 def _noted() -> set[int]:

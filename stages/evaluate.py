@@ -13,17 +13,16 @@ from numpy.typing import NDArray
 from stages import run
 from tabnet import files, plain_json, scores, tables, truth
 from tabnet.errors import InputError
+from tabnet.explanation_files import AGGREGATE_OF_SEED, PREDICTIONS, PROBABILITY_OF_SEED
 from tabnet.labelled import NEGATIVE, POSITIVE
 from tabnet.params import Params
 from tabnet.spread import over_seeds
-
-PROBABILITY = "probability_seed_"
 
 
 def main(params: Params, dataset: str) -> None:
     data, reports = Path("data", dataset), Path("reports", dataset)
     explanation = data / "explanation"
-    source = explanation / "predictions.parquet"
+    source = explanation / PREDICTIONS
     predictions = tables.read(source)
     features = _features(explanation / "consensus.parquet")
     relevance = truth.relevance(data / "relevance.parquet", features, split=params.explain.split)
@@ -76,13 +75,18 @@ def _probability(predictions: pa.Table, column: str, source: Path) -> NDArray[np
 
 def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
     """Name, mask file and column of probabilities, of the consensus and then of each seed."""
-    found = [name for name in predictions.column_names if name.startswith(PROBABILITY)]
+    found = [name for name in predictions.column_names if name.startswith(PROBABILITY_OF_SEED)]
     if not found:
-        raise InputError(f"{source}: must have a column {PROBABILITY}<seed>, however: it has none")
-    seeds = [name.removeprefix(PROBABILITY) for name in found]
+        raise InputError(
+            f"{source}: must have a column {PROBABILITY_OF_SEED}<seed>, however: it has none"
+        )
+    seeds = [name.removeprefix(PROBABILITY_OF_SEED) for name in found]
     return [
         ("consensus", "consensus", "probability"),
-        *((f"seed_{seed}", f"aggregate_seed_{seed}", f"{PROBABILITY}{seed}") for seed in seeds),
+        *(
+            (f"seed_{seed}", f"{AGGREGATE_OF_SEED}{seed}", f"{PROBABILITY_OF_SEED}{seed}")
+            for seed in seeds
+        ),
     ]
 
 

@@ -17,6 +17,7 @@ from stages import run
 from tabnet import device, files, labelled, tables, weights
 from tabnet.errors import InputError
 from tabnet.explain import Explainer, representative
+from tabnet.explanation_files import AGGREGATE_OF_SEED, PROBABILITY_OF_SEED, TOTAL_OF_SEED
 from tabnet.kernel.threads import chosen
 from tabnet.labelled import LABEL, POSITIVE
 from tabnet.params import Params
@@ -44,7 +45,7 @@ def main(params: Params, dataset: str) -> None:
             shown = params.explain.seed
         if len(fitted.seeds) > 1:
             _write_steps(write, rows, explainer(fitted.only(shown)))
-        files.copy(out / f"aggregate_seed_{shown}.parquet", out / "aggregate.parquet")
+        files.copy(out / f"{AGGREGATE_OF_SEED}{shown}.parquet", out / "aggregate.parquet")
 
 
 def _check_seed(fitted: Fitted, seed: int) -> None:
@@ -93,7 +94,7 @@ def _write_seeds(writers: Writers, rows: Rows, explainer: Explainer) -> int:
             probability = masks.probability[..., positive]  # K x b
             write("consensus", list(middle.T))
             for seed, mask in zip(fitted.seeds, masks.aggregate, strict=True):
-                write(f"aggregate_seed_{seed}", list(mask.T))
+                write(f"{AGGREGATE_OF_SEED}{seed}", list(mask.T))
             means = [probability.mean(0), 1 - distances.mean(0)]
             write("predictions", [labels, *means, *probability, *masks.total])
             if alone:
@@ -104,7 +105,7 @@ def _write_seeds(writers: Writers, rows: Rows, explainer: Explainer) -> int:
 def _seed_schemas(fitted: Fitted) -> dict[str, pa.Schema]:
     masks = tables.schema(fitted.features)
     aggregates = {
-        f"aggregate_seed_{s}": masks.with_metadata({"seed": str(s)}) for s in fitted.seeds
+        f"{AGGREGATE_OF_SEED}{s}": masks.with_metadata({"seed": str(s)}) for s in fitted.seeds
     }
     predictions = _prediction_schema(list(map(str, fitted.seeds)), fitted.diverged)
     return {"consensus": masks, "predictions": predictions} | aggregates
@@ -113,7 +114,7 @@ def _seed_schemas(fitted: Fitted) -> dict[str, pa.Schema]:
 def _prediction_schema(seeds: list[str], diverged: Mapping[int, int]) -> pa.Schema:
     """Columns of the predictions; the metadata name the seeds left out, and their epochs."""
     numbers = ["probability", "agreement"]
-    numbers += [f"{name}_seed_{seed}" for name in ("probability", "total") for seed in seeds]
+    numbers += [f"{name}{seed}" for name in (PROBABILITY_OF_SEED, TOTAL_OF_SEED) for seed in seeds]
     metadata = {"diverged": json.dumps(dict(diverged))} if diverged else None
     return pa.schema([("label", pa.string()), *tables.schema(numbers)], metadata)
 

@@ -21,6 +21,8 @@ from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]
 
+ROUNDING = 1e-6  # relative, of float32 sums
+
 
 @dataclass(frozen=True)
 class SeedMasks:
@@ -188,8 +190,11 @@ def explain(
 
 
 def representative(seeds: Sequence[int], distances: NDArray[np.floating]) -> int:
-    """The seed with the smallest distance to the consensus; the first of equals."""
-    return seeds[int(np.argmin(distances))]
+    """The seed with the smallest distance to the consensus; the first of equals.
+
+    Equal are those that differ by rounding: two seeds are equally far from their median.
+    """
+    return seeds[int(np.argmax(distances <= distances.min() * (1 + ROUNDING)))]
 
 
 def model_rows(fitted: Fitted, x: pd.DataFrame | ArrayLike) -> Floats:

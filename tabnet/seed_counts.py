@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tabnet.combinations import COMBINATIONS, Floats
 from tabnet.scores import mask_scores, prediction_scores
+from tabnet.spread import over_seeds
 
 SCORES = ("rma", "rra", "tpr", "fdr", "mask_average_precision", "auc")
 SUBSETS = 12  # of n seeds each: enough for a mean; the study takes time in proportion
@@ -94,9 +95,8 @@ def score(
 
 def spread(found: Sequence[Mapping[str, float]]) -> Scores:
     """Mean and standard deviation of each score; the deviation of a single one is NaN."""
-    result = {}
+    of = over_seeds(found)
+    result: Scores = {}
     for name in SCORES:
-        values = np.array([one[name] for one in found])
-        result[name] = float(values.mean())
-        result[f"{name}_std"] = float(values.std(ddof=1)) if len(values) > 1 else float("nan")
+        result |= {name: of[name]["mean"], f"{name}_std": of[name]["std"]}
     return result

@@ -103,3 +103,11 @@ def test_nothing_is_touched_while_dvc_runs() -> None:
             repair.main()
         assert repair.NOTES.exists()
         assert repair.LOCK.read_text() == "half"
+
+
+def test_the_notes_of_a_dvc_that_has_ended_stay(capsys: pytest.CaptureFixture[str]) -> None:
+    for text in ('{"write": {}}', '{"write": {}, "read": {}}'):
+        repair.NOTES.write_text(text)
+        repair.main()
+        assert repair.NOTES.read_text() == text
+    assert "nothing to do" in capsys.readouterr().out

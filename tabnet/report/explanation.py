@@ -14,12 +14,10 @@ import pyarrow.parquet as pq
 
 from tabnet import tables
 from tabnet.errors import InputError
+from tabnet.explanation_files import AGGREGATE_OF_SEED, PREDICTIONS, PROBABILITY_OF_SEED
 from tabnet.plain_yaml import join
 
 BATCH = 65536  # rows read at a time
-PREDICTIONS = "predictions.parquet"
-P_OF_SEED = "probability_seed_"
-OF_SEED = "aggregate_seed_"
 ROUNDING = 1e-3  # of shares that others have computed
 TEXT = (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
 NUMERIC = (pa.types.is_floating, pa.types.is_integer, pa.types.is_boolean, pa.types.is_null)
@@ -90,7 +88,7 @@ class Explanation:
         """Batches (at most 65536 x K) of each seed's P(yes); none where it is not known."""
         if self.predictions is not None:
             path = self.folder / PREDICTIONS
-            columns = [f"{P_OF_SEED}{seed}" for seed in self.seeds]
+            columns = [f"{PROBABILITY_OF_SEED}{seed}" for seed in self.seeds]
             for batch in tables.batches(path, columns=columns, batch_rows=BATCH):
                 yield _matrix(batch, columns)
 
@@ -158,13 +156,13 @@ def _check(explanation: Explanation) -> None:
     """Whether the files have the rows and the features of the consensus."""
     e = explanation
     panels = ["consensus", "aggregate", *(f"step_{s + 1}" for s in range(e.steps))]
-    panels += [f"{OF_SEED}{seed}" for seed in e.seeds]
+    panels += [f"{AGGREGATE_OF_SEED}{seed}" for seed in e.seeds]
     for path in [e.folder / f"{panel}.parquet" for panel in panels]:
         _require(path, e.features, rows=e.rows)
     if e.values is not None:
         _require(e.values, e.features, rows=e.rows)
     if e.predictions is not None:
-        names = [f"{P_OF_SEED}{seed}" for seed in e.seeds]
+        names = [f"{PROBABILITY_OF_SEED}{seed}" for seed in e.seeds]
         _require(e.folder / PREDICTIONS, ["probability", "agreement", *names], rows=e.rows)
     if e.relevance is not None:
         _require(e.relevance, e.features, rows=None)
@@ -207,8 +205,8 @@ def _shown(path: Path) -> int | None:
 
 
 def _seeds(folder: Path) -> tuple[int, ...]:
-    paths = folder.glob(f"{OF_SEED}*.parquet")
-    return tuple(sorted(_number(path, path.stem.removeprefix(OF_SEED)) for path in paths))
+    paths = folder.glob(f"{AGGREGATE_OF_SEED}*.parquet")
+    return tuple(sorted(_number(path, path.stem.removeprefix(AGGREGATE_OF_SEED)) for path in paths))
 
 
 def _number(path: Path, seed: str) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from tabnet.explanation_files import AGGREGATE_OF_SEED
 from tabnet.report import (
     contents,
     figures,
@@ -92,7 +93,7 @@ def importance_table(explanation: Explanation, numbers: Numbers) -> pd.DataFrame
         return numbers.importance
     columns = {"consensus": _mean(explanation, "consensus")}
     for seed in explanation.seeds:
-        columns[f"seed_{seed}"] = _mean(explanation, f"aggregate_seed_{seed}")
+        columns[f"seed_{seed}"] = _mean(explanation, f"{AGGREGATE_OF_SEED}{seed}")
     known = explanation.relevance is not None and explanation.rows
     relevant = _column_means(explanation, explanation.truths()) if known else np.nan
     frame = pd.DataFrame({"feature": explanation.features, "relevant": relevant})

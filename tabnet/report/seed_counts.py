@@ -10,20 +10,13 @@ import pandas as pd
 from markupsafe import Markup
 
 from tabnet.report import page, theme
+from tabnet.report.cells import MASKS, Cell, Table, best, marked, number
 from tabnet.report.images import drawn, inline
-from tabnet.report.paper.cells import Cell, Table, number
 from tabnet.report.provenance import Blocks
 from tabnet.report.sentences import deviating
 
 FIGURES = {"rma": "mass on relevant", "fdr": "false discoveries", "auc": "AUC"}
-SCORES = {
-    "rma": "mass on relevant",
-    "rra": "top relevant",
-    "tpr": "relevant found",
-    "fdr": "false discoveries",
-    "mask_average_precision": "average precision",
-    "auc": "AUC",
-}
+SCORES = {**MASKS, "auc": "AUC"}
 NEAR = 0.005  # of the score of all seeds: fewer seeds that come as near are enough
 
 
@@ -125,24 +118,11 @@ def ways(found: Mapping[str, Mapping[str, Mapping[str, float | None]]]) -> list[
     tables = []
     for n in reversed(numbers):
         measured = {way: of[n] for way, of in found.items() if n in of}
-        best = {score: _best([of[score] for of in measured.values()], score) for score in SCORES}
+        tops = {s: best([of[s] for of in measured.values()], s, sparse=True) for s in MASKS}
+        # The predictions are the same for all but averaged parameters: none has the best AUC.
         rows = [
-            (
-                way.replace("_", " "),
-                [Cell(number(of[s]), _rounded(of[s]) == best[s]) for s in SCORES],
-            )
+            (way.replace("_", " "), [marked(of[s], tops.get(s)) for s in SCORES])
             for way, of in measured.items()
         ]
         tables.append(Table(f"{n} seeds" if n != "1" else "1 seed", list(SCORES.values()), rows))
     return tables
-
-
-def _best(values: list[float | None], score: str) -> float | None:
-    known = [round(value, 3) for value in values if value is not None]
-    if not known or score == "auc":  # the predictions are the same for all but averaged parameters
-        return None
-    return min(known) if score == "fdr" else max(known)
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 3)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from tabnet.explanation_files import AGGREGATE_OF_SEED
 from tabnet.report import pooling
 from tabnet.report.explanation import Bools, Explanation, Floats, Predictions
 
@@ -87,7 +88,9 @@ def collect(
     key = explanation.key(sort_by)
     order = pooling.order(key)
     drawn = panels(explanation)
-    others = [f"aggregate_seed_{seed}" for seed in explanation.seeds if seed != explanation.shown]
+    others = [
+        f"{AGGREGATE_OF_SEED}{seed}" for seed in explanation.seeds if seed != explanation.shown
+    ]
     width = max(len(features), 1)
     held = width * (len(drawn) + len(others))
     exact = explanation.rows <= share * min(ROWS, CELLS / held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tabnet.report.paper.cells import MASKS, Cell, Table, best, marked, number
+from tabnet.report.cells import MASKS, Cell, Table, best, marked, number
 from tabnet.report.paper.charts import METHODS
 
 HEADLINE = ("rma", "mask_average_precision", "auc")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tabnet.report.cells import MASKS, Cell, Table, best, mark, marked, number, spread
 from tabnet.report.paper import methods, published, truth_free
-from tabnet.report.paper.cells import MASKS, Cell, Table, best, mark, marked, number, spread
 
 
 def of(results: Mapping[str, Any]) -> dict[str, list[Table]]:

@@ -1,4 +1,4 @@
-"""Cells of the page's tables: numbers as text, the best of several marked."""
+"""Cells of pages' tables: numbers as text, the best of several marked."""
 
 from __future__ import annotations
 
