@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import altair as alt
 
-from tabnet.report import heatmap, pooling, sentences
+from tabnet.report import heatmap, pooling, sentences, words
 from tabnet.report.explanation import Explanation
 from tabnet.report.images import drawn
 from tabnet.report.measured import Card
@@ -39,5 +39,5 @@ def consensus(explanation: Explanation, *, sort_by: str, quantile: float) -> alt
         quantile={"Consensus": quantile},
         size=explanation.rows,
         columns=COLUMNS,
-        title=f"observations, in the order of {sentences.order_name(sort_by)}",
+        title=f"observations, in the order of {words.order_name(sort_by)}",
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tabnet.report.scoreboard import NAMES
-from tabnet.report.sentences import deviating
+from tabnet.report.words import deviating
 
 
 class Cell(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabnet.report import payload, sentences, store
+from tabnet.report import payload, store, words
 from tabnet.report.explanation import Explanation, Floats
 from tabnet.report.store import Store
 
@@ -98,7 +98,7 @@ def facts(
         "stored": len(held.row),
         "bins": 0 if held.bins is None else len(held.bins.edges) - 1,
         "sort_by": order,
-        "sort_label": sentences.order_name(sort_by),
+        "sort_label": words.order_name(sort_by),
         "orders": known,
         "quantile": dict(quantile),
         "truth_levels": TRUTH_LEVELS,

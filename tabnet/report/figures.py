@@ -20,6 +20,7 @@ from tabnet.report import (
     scoreboard,
     sentences,
     store,
+    words,
 )
 from tabnet.report.explanation import Explanation, Predictions
 from tabnet.report.groups import Group
@@ -33,7 +34,7 @@ def heat(explanation: Explanation, names: Sequence[str]) -> Figure:
     truth = explanation.relevance is not None
     chart = painted.painted(panels, names, size=explanation.rows, truth=truth)
     description = (
-        f"Heatmap of {sentences.count(len(panels), 'mask panel')}, {sentences.listed(panels)}:"
+        f"Heatmap of {words.count(len(panels), 'mask panel')}, {words.listed(panels)}:"
         f" {explanation.rows:,} observations along x, {len(names)} features in each panel."
     )
     return Figure(name="heat", title="Where the model looks", chart=chart, description=description)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from tabnet.report import images, page, scoreboard, sentences
+from tabnet.report import images, page, scoreboard, sentences, words
 from tabnet.report.measured import Card
 
 
@@ -43,7 +43,7 @@ def _rows(scores: pd.DataFrame, names: Sequence[str]) -> list[tuple[str, list[st
         (
             score,
             dataset,
-        ): f"{consensus:.3f} (seeds {sentences.deviating(mean, std)}){_limit(consensus, limit)}"
+        ): f"{consensus:.3f} (seeds {words.deviating(mean, std)}){_limit(consensus, limit)}"
         for dataset, score, consensus, mean, std, limit in scores.to_numpy().tolist()
     }
     kept = [score for score in scoreboard.NAMES.values() if score in set(scores["score"])]

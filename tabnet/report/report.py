@@ -23,6 +23,7 @@ from tabnet.report import (
     sentences,
     store,
     without_truth,
+    words,
 )
 from tabnet.report.explanation import Explanation
 from tabnet.report.numbers import Numbers
@@ -118,7 +119,7 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
     explanation, held = report.explanation, report.store
     grouped = groups.groups(explanation, sort_by=report.sort_by)
     known = contents.facts(explanation, held, sort_by=report.sort_by, quantile=report.quantile)
-    order = sentences.order_name(report.sort_by)
+    order = words.order_name(report.sort_by)
     below = figures.below(
         explanation,
         report.numbers,
@@ -154,7 +155,7 @@ def judged_section(numbers: Numbers) -> page.Section | None:
 def picture(report: Report) -> alt.LayerChart:
     """The plain heatmap of all panels, for PNG and SVG."""
     held, bins = report.store, report.store.bins
-    order = sentences.order_name(report.sort_by)
+    order = words.order_name(report.sort_by)
     panels = contents.panel_facts(report.explanation)
     masks = held.masks if bins is None else bins.peak
     truth = held.truth

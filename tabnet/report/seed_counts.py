@@ -13,7 +13,7 @@ from tabnet.report import page, theme
 from tabnet.report.cells import MASKS, Cell, Table, best, marked, number
 from tabnet.report.images import drawn, inline
 from tabnet.report.provenance import Blocks
-from tabnet.report.sentences import deviating
+from tabnet.report.words import deviating
 
 FIGURES = {"rma": "mass on relevant", "fdr": "false discoveries", "auc": "AUC"}
 SCORES = {**MASKS, "auc": "AUC"}

@@ -10,7 +10,7 @@ from tabnet.report import faithfulness
 from tabnet.report.judged import Bootstrap, Spread, Trust
 from tabnet.report.measured import Score
 from tabnet.report.page import Figure, Section
-from tabnet.report.sentences import count
+from tabnet.report.words import count
 
 Text = Callable[[float], str]
 Row = tuple[str, ...]

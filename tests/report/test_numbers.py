@@ -28,6 +28,7 @@ from tabnet.report import (
     scoreboard,
     sentences,
     store,
+    words,
 )
 from tabnet.report.explanation import Explanation, open_folder
 from tests.report.example import write
@@ -236,7 +237,7 @@ def test_agreement_is_said_of_whatever_is_known() -> None:
 
 @given(st.floats(0, 1))
 def test_a_percentage_has_no_exponent_and_is_true(share: float) -> None:
-    text = sentences.percent(share)
+    text = words.percent(share)
     assert re.fullmatch(r"(less than )?\d+(\.\d+)? %", text)
     assert (text == "100 %") == (share == 1)
     assert (text == "0 %") == (share == 0)

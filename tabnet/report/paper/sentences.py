@@ -8,7 +8,7 @@ from typing import Any
 from tabnet.report.paper import published
 from tabnet.report.paper.charts import METHODS
 from tabnet.report.paper.truth_free import FEWEST, USELESS
-from tabnet.report.sentences import count, listed
+from tabnet.report.words import count, listed
 
 
 def headline(target: Mapping[str, Any]) -> list[tuple[str, str]]:
