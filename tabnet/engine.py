@@ -68,6 +68,7 @@ class TorchEngine:
             fused=device.type in ("cpu", "cuda"),
             capturable=device.type == "cuda",
         )
+        self.network.input_norm.batches = self._moments()["step"]
         self._hold(torch.empty(0, n_features), torch.empty(0, dtype=torch.int64))
 
     def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:

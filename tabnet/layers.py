@@ -26,7 +26,8 @@ class GhostBatchNorm(nn.Module):
 
     Shape: K x F x B -> K x F x B. In training each ghost batch, a run of rows, is normalised by its
     own mean and variance; in evaluation, by the running ones. `virtual_batch_size=None` is plain
-    batch norm.
+    batch norm. Where `batches`, a tensor, counts the batches so far, the running statistics of the
+    first ones are their mean, whatever they started from.
     """
 
     running_mean: Tensor
@@ -38,6 +39,7 @@ class GhostBatchNorm(nn.Module):
         super().__init__()
         self.virtual_batch_size = virtual_batch_size
         self.momentum = momentum
+        self.batches: Tensor | None = None
         self.weight = nn.Parameter(torch.ones(n_seeds, width))
         self.bias = nn.Parameter(torch.zeros(n_seeds, width))
         self.register_buffer("running_mean", torch.zeros(n_seeds, width))
@@ -101,7 +103,9 @@ def update(parts: Sequence[Together]) -> None:
     momentum, in which the order of ghost batches does not matter.
     """
     norms, n_ghosts = parts[0].norms, sum(part.count for part in parts)
-    momentum = 1 - (1 - norms[0].momentum) ** n_ghosts
+    momentum: float | Tensor = 1 - (1 - norms[0].momentum) ** n_ghosts
+    if (before := norms[0].batches) is not None:
+        momentum = (before + 1).reciprocal().clamp_min(momentum)
     means, variances = (sum(both) for both in zip(*(part.totals() for part in parts), strict=True))
     both = zip(norms, (means / n_ghosts).unbind(), (variances / n_ghosts).unbind(), strict=True)
     for norm, mean, variance in both:

@@ -22,7 +22,9 @@ from tabnet.weights import Fitted
 
 # Keeps the logarithm of a mask's zero finite, and with it the gradient of M log M.
 MASK_EPS = 1e-15
-# NOTE[DIFF] The paper gives no momentum for the norm of the input; as pytorch-tabnet.
+# NOTE[DIFF] The paper gives no momentum for the norm of the input; as pytorch-tabnet. But of the
+# first batches the running statistics are the mean: pytorch-tabnet's start from 0 and 1, of which a
+# twentieth is left after 300 steps; it then predicts by chance where features have a mean of 1000.
 INPUT_MOMENTUM = 0.01
 
 

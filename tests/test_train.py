@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from tabnet import device
 from tabnet.buffers import Buffers
+from tabnet.explain import explain
 from tabnet.kernel.engine import KernelEngine
 from tabnet.model import TabNet
 from tabnet.params import Model, Train
@@ -230,6 +231,21 @@ def test_a_device_that_the_machine_lacks_is_refused() -> None:
         ValueError, match="must be one of auto, cpu on this machine, however: 'cuda'"
     ):
         fit(*data(20), train=Train.model_validate({"device": "cuda"}))
+
+
+@pytest.mark.parametrize("where", ["cpu", "cpu:0"])
+@pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (1000, 1), (0, 0.01), (-50, 2000)])
+def test_features_of_any_mean_and_deviation_are_predicted_from(
+    where: str, mean: float, deviation: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After few steps already: nothing is left of what the running statistics start from."""
+    monkeypatch.setattr(device, "resolve", lambda name, **_: where)
+    x = np.random.default_rng(0).standard_normal((1000, 3))
+    y = x[:, 0] + x[:, 2] > 0
+    train = Train(seeds=(1,), epochs=30, batch_size=250, learning_rate=0.05, lambda_sparse=0.01)
+    fitted, _ = fit(mean + deviation * x, y, train=train)
+    found = explain(fitted, mean + deviation * x).probability.argmax(1)
+    assert (found == y).mean() > 0.95
 
 
 def test_auto_is_cuda_or_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ class Batches(NamedTuple):
     clip_norm: np.float32
     step_size: Floats  # N
     root_correction: Floats  # N
-    input_momentum: np.float32
+    input_momentum: Floats  # N
     momentum: Floats  # N
     losses: NDArray[np.float64]  # N x K x 2: mean cross entropy and mean mask entropy, written
 

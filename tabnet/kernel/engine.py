@@ -20,7 +20,7 @@ Losses = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Order = NDArray[np.integer]
 
-INPUT_MOMENTUM = 0.01  # as in `tabnet.model`
+INPUT_MOMENTUM = 0.01  # and of the first batches the mean, as in `tabnet.model`
 # A seed's ghost batches are summed in so many parts at most, whatever the number of threads: then
 # the order of a sum, and with it its last bits, depends on nothing else.
 MOST_PARTS = 8
@@ -174,7 +174,7 @@ class KernelEngine:
                 rate / (1 - BETA1**t) for rate, t in zip(learning_rates, steps, strict=True)
             ),
             root_correction=_floats((1 - BETA2**t) ** 0.5 for t in steps),
-            input_momentum=np.float32(INPUT_MOMENTUM),
+            input_momentum=_floats(max(INPUT_MOMENTUM, 1 / t) for t in steps),
             momentum=_floats(1 - (1 - self.model.momentum) ** len(g) for g in ghosts),
             losses=losses,
         )

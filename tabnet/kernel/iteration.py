@@ -88,7 +88,7 @@ def batch_of(batches: Batches, b: int) -> Batch:
         batches.clip_norm,
         batches.step_size[b],
         batches.root_correction[b],
-        batches.input_momentum,
+        batches.input_momentum[b],
         batches.momentum[b],
         batches.losses[b],
     )
@@ -139,8 +139,10 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
             x, size = sums.x[g], batch.ghosts[g, 1]
             for v in range(0, size, LANES):
                 store(x, d, v, scale * load(x, d, v))
-        at[0, d] += batch.input_momentum * (mean - at[0, d])
-        at[1, d] += batch.input_momentum * (squares / (n - _ONE) - at[1, d])
+        # Not as a step from the old ones: nothing is left of the first ones' 1 in a small variance.
+        kept = _ONE - batch.input_momentum
+        at[0, d] = kept * at[0, d] + batch.input_momentum * mean
+        at[1, d] = kept * at[1, d] + batch.input_momentum * (squares / (n - _ONE))
 
 
 @inlined
