@@ -68,7 +68,6 @@ class TorchEngine:
             fused=device.type in ("cpu", "cuda"),
             capturable=device.type == "cuda",
         )
-        self.network.input_norm.batches = self._moments()["step"]
         self._hold(torch.empty(0, n_features), torch.empty(0, dtype=torch.int64))
 
     def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
@@ -154,6 +153,8 @@ class TorchEngine:
             self.network.state_dict() | {f"adam.{k}": v for k, v in self._moments().items()}
         ).items():
             target.copy_(torch.from_numpy(state[name]))
+        assert self.network.input_norm.batches is not None
+        self.network.input_norm.batches.copy_(torch.from_numpy(state["adam.step"]))
 
     def _moments(self) -> dict[str, Tensor]:
         if not self.adam.state[self.flat]:

@@ -26,24 +26,32 @@ class GhostBatchNorm(nn.Module):
 
     Shape: K x F x B -> K x F x B. In training each ghost batch, a run of rows, is normalised by its
     own mean and variance; in evaluation, by the running ones. `virtual_batch_size=None` is plain
-    batch norm. Where `batches`, a tensor, counts the batches so far, the running statistics of the
+    batch norm. With `cumulative`, which counts the `batches` so far, the running statistics of the
     first ones are their mean, whatever they started from.
     """
 
     running_mean: Tensor
     running_var: Tensor
+    batches: Tensor | None
 
     def __init__(
-        self, n_seeds: int, width: int, *, virtual_batch_size: int | None, momentum: float
+        self,
+        n_seeds: int,
+        width: int,
+        *,
+        virtual_batch_size: int | None,
+        momentum: float,
+        cumulative: bool = False,
     ) -> None:
         super().__init__()
         self.virtual_batch_size = virtual_batch_size
         self.momentum = momentum
-        self.batches: Tensor | None = None
         self.weight = nn.Parameter(torch.ones(n_seeds, width))
         self.bias = nn.Parameter(torch.zeros(n_seeds, width))
         self.register_buffer("running_mean", torch.zeros(n_seeds, width))
         self.register_buffer("running_var", torch.ones(n_seeds, width))
+        # In no model file: of a trained one nobody asks how many there were.
+        self.register_buffer("batches", torch.zeros(()) if cumulative else None, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training:
@@ -104,8 +112,8 @@ def update(parts: Sequence[Together]) -> None:
     """
     norms, n_ghosts = parts[0].norms, sum(part.count for part in parts)
     momentum: float | Tensor = 1 - (1 - norms[0].momentum) ** n_ghosts
-    if (before := norms[0].batches) is not None:
-        momentum = (before + 1).reciprocal().clamp_min(momentum)
+    if (batches := norms[0].batches) is not None:
+        momentum = batches.add_(1).reciprocal().clamp_min(momentum)
     means, variances = (sum(both) for both in zip(*(part.totals() for part in parts), strict=True))
     both = zip(norms, (means / n_ghosts).unbind(), (variances / n_ghosts).unbind(), strict=True)
     for norm, mean, variance in both:

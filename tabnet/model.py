@@ -65,7 +65,11 @@ class TabNet(nn.Module):
 
         n_layers = model.n_shared + model.n_independent
         self.input_norm = GhostBatchNorm(
-            n_seeds, n_features, virtual_batch_size=None, momentum=INPUT_MOMENTUM
+            n_seeds,
+            n_features,
+            virtual_batch_size=None,
+            momentum=INPUT_MOMENTUM,
+            cumulative=True,
         )
         self.shared = nn.ParameterList(glu_weights(0, model.n_shared))
         self.transformers = nn.ModuleList(

@@ -95,7 +95,7 @@ def test_a_seed_among_many_trains_as_that_seed_alone(n_features: int) -> None:
 def test_in_torch_a_seed_among_many_trains_as_that_seed_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(device, "resolve", lambda name: "cpu:0")
+    monkeypatch.setattr(device, "resolve", lambda name, **_: "cpu:0")
     x, y = data()
     together, alone = (
         fit(x, y, train=Train(seeds=seeds, epochs=3, batch_size=64))[0]
@@ -115,7 +115,7 @@ def test_the_same_training_gives_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("where", ["cpu", "cpu:0"])
 def test_training_leaves_global_state_alone(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "resolve", lambda name: where)
+    monkeypatch.setattr(device, "resolve", lambda name, **_: where)
     state, count = torch.get_rng_state(), torch.get_num_threads()
     legacy = np.random.get_state()[1].tolist()  # type: ignore[index]
     fit(*data(50), train=Train(seeds=(1,), epochs=1, threads=2))

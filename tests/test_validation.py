@@ -125,7 +125,7 @@ def test_validation_by_itself_does_not_touch_the_training() -> None:
 
 def run(kind: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Fitted, pd.DataFrame]:
     if kind == "torch":
-        monkeypatch.setattr(device, "resolve", lambda _: "cpu:0")
+        monkeypatch.setattr(device, "resolve", lambda name, **_: "cpu:0")
     return fit(X, Y, train=TRAIN)
 
 
