@@ -1,17 +1,19 @@
 """What a person passes as rows and labels, checked and turned into arrays."""
 
+import math
 from collections.abc import Sequence
+from numbers import Complex, Number, Real
+from typing import SupportsFloat
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pandas.api.types import infer_dtype, is_numeric_dtype
+from pandas._typing import DtypeObj
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from tabnet.errors import InputError
 
 LARGEST = float(np.finfo(np.float32).max)
-# What pandas calls the contents of a column of objects that are all numbers.
-_NUMBERS = ("boolean", "decimal", "empty", "floating", "integer", "mixed-integer-float")
 
 
 def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
@@ -26,56 +28,88 @@ def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
 
 def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
     """`x` as a B x D float32 array; ValueError unless it is a table of finite numbers."""
-    table = x if isinstance(x, pd.DataFrame) else _table(x)
-    if table.shape[1] == 0:
+    table = x if isinstance(x, pd.DataFrame) else _array(x)
+    if table.ndim != 2 or table.shape[1] == 0:
         raise InputError(f"x must be rows x features, however: an array of shape {table.shape}")
-    for place, name in enumerate(table.columns):
-        column = table.iloc[:, place]
-        if np.iscomplexobj(column):
-            raise InputError("x must hold real numbers, however: complex ones")
-        if not _is_number(column):
-            raise InputError(f"x must hold numbers only, however: column {name} is {column.dtype}")
+    if table is not x and isinstance(table, np.ndarray) and table.dtype.kind == "O":
+        table = pd.DataFrame(table)
     with np.errstate(over="ignore"):  # what overflows is infinite, and named below
-        try:
-            rows = np.ascontiguousarray(table.to_numpy(dtype=np.float32, na_value=np.nan))
-        except OverflowError as error:  # a whole number of hundreds of digits
-            raise InputError(f"x must be finite, however: {error}") from None
+        numbers = _of_frame(table) if isinstance(table, pd.DataFrame) else table
+        rows = np.ascontiguousarray(numbers, dtype=np.float32)
     if not np.isfinite(rows).all():
         row, place = map(int, np.argwhere(~np.isfinite(rows))[0])
-        cell = table.iat[row, place]
+        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table[row : row + 1])
+        cell = frame.iat[row if frame is table else 0, place]
         raise InputError(
-            f"x must be finite, however: {_shown(cell)} in row {row}, column {table.columns[place]}"
+            f"x must be finite, however: {_shown(cell)} in row {row}, column {frame.columns[place]}"
         )
     return rows
+
+
+def _array(x: ArrayLike) -> NDArray[np.generic]:
+    """Rows that come without names, as an array of numbers or of objects."""
+    try:
+        array = np.asarray(x)
+    except (ValueError, TypeError) as error:  # rows of several lengths, kinds that numpy lacks
+        raise InputError(f"x must be rows x features, however: {error}") from None
+    if array.dtype.kind == "c":
+        raise InputError("x must hold real numbers, however: complex ones")
+    if array.dtype.kind not in "biufO":
+        kind = "text" if array.dtype.kind in "SU" else array.dtype
+        raise InputError(f"x must hold numbers only, however: {kind}")
+    if isinstance(x, np.ma.MaskedArray):  # what a mask hides is missing
+        array = np.where(np.ma.getmaskarray(x), np.nan, array.astype(np.float64))
+    return array
+
+
+def _of_frame(frame: pd.DataFrame) -> NDArray[np.float32]:
+    """A frame's numbers, NaN where it has none."""
+    # Each kind of column is looked at once, and what is in it only where its kind does not say.
+    numeric = {kind: _is_numeric(kind) for kind in set(frame.dtypes)}
+    of_objects = {}
+    for place, kind in enumerate(frame.dtypes):
+        if numeric[kind]:
+            continue
+        column = frame.iloc[:, place]
+        if not all(map(_is_number, column.to_numpy(dtype=object))):
+            raise InputError(
+                f"x must hold numbers only, however: column {frame.columns[place]} is {kind}"
+            )
+        of_objects[place] = column
+    if of_objects:
+        frame = frame.copy(deep=False)
+        for place, column in of_objects.items():
+            known = column.astype(object)
+            frame.isetitem(place, known.where(known.notna(), np.nan).array)
+    try:
+        if all(isinstance(kind, np.dtype) for kind in numeric):
+            return frame.to_numpy(dtype=np.float32)
+        return frame.to_numpy(dtype=np.float32, na_value=np.nan)
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise InputError(f"x must be finite, however: {error}") from None
+
+
+def _is_numeric(kind: DtypeObj) -> bool:
+    """Whether a column of this kind holds real numbers, and nothing else."""
+    if isinstance(kind, pd.CategoricalDtype):
+        kind = kind.categories.dtype
+    is_complex = getattr(kind, "kind", "") == "c"
+    return (is_numeric_dtype(kind) or is_bool_dtype(kind)) and not is_complex
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a real number, or missing."""
+    if isinstance(value, (Number, np.bool_)):
+        return not isinstance(value, Complex) or isinstance(value, Real)
+    return value is None or value is pd.NA
 
 
 def _shown(cell: object) -> str:
     """What is not finite, or not in float32."""
     if cell is None or cell is pd.NA:
         return "nothing"
-    return f"{cell} (beyond {LARGEST:.2g})" if np.isfinite(cell) else f"{cell}"  # type: ignore[call-overload]
-
-
-def _table(x: ArrayLike) -> pd.DataFrame:
-    """Rows that come without names; what a mask hides is missing."""
-    try:
-        array = np.asarray(x)
-    except ValueError as error:  # rows of several lengths
-        raise InputError(f"x must be rows x features, however: {error}") from None
-    if isinstance(x, np.ma.MaskedArray):
-        array = np.where(np.ma.getmaskarray(x), np.nan, np.ma.getdata(x))
-    if array.ndim != 2:
-        raise InputError(f"x must be rows x features, however: an array of shape {array.shape}")
-    return pd.DataFrame(array)
-
-
-def _is_number(column: pd.Series) -> bool:
-    kind = column.dtype
-    if isinstance(kind, pd.CategoricalDtype):
-        kind = kind.categories.dtype
-    if kind == np.object_:
-        return infer_dtype(column) in _NUMBERS
-    return is_numeric_dtype(kind)
+    beyond = isinstance(cell, SupportsFloat) and math.isfinite(cell)
+    return f"{cell} (beyond {LARGEST:.2g})" if beyond else f"{cell}"
 
 
 def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], NDArray[np.int64]]:
@@ -115,7 +149,7 @@ def _labels(y: pd.Series | ArrayLike) -> NDArray[np.generic]:
         labels = np.array(np.ma.getdata(y), dtype=object)
         labels[np.ma.getmaskarray(y)] = None
     # In a list numpy makes text of what stands beside text: of 1, and of a missing label.
-    if labels.dtype.kind == "U" and isinstance(y, (list, tuple)):
+    if labels.dtype.kind == "U" and isinstance(y, Sequence):
         labels = np.array(y, dtype=object)
     return labels
 

@@ -203,8 +203,9 @@ def model_rows(fitted: Fitted, x: pd.DataFrame | ArrayLike) -> Floats:
         x = x.set_axis(list(map(str, x.columns)), axis=1)
         if missing := [name for name in fitted.features if name not in x.columns]:
             raise InputError(f"x must have the model's columns, however: {missing[0]} is missing")
-        if repeated := [name for name in fitted.features if list(x.columns).count(name) > 1]:
-            raise InputError(f"x must have each column once, however: {repeated[0]} is repeated")
+        repeated = set(x.columns[x.columns.duplicated()])
+        if odd := [name for name in fitted.features if name in repeated]:
+            raise InputError(f"x must have each column once, however: {odd[0]} is repeated")
         x = x[list(fitted.features)]
     rows = finite_rows(x)
     if rows.shape[1] != len(fitted.features):

@@ -2,11 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tabnet import device
+from tabnet.arrays import finite_rows
 from tabnet.buffers import Buffers
 from tabnet.explain import explain
 from tabnet.kernel.engine import KernelEngine
@@ -165,6 +169,28 @@ def test_names_and_classes_come_from_the_data() -> None:
     assert fitted.classes == ("0", "1", "2")
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        [True, False],
+        pd.array([1, 2], "Int64"),
+        pd.Series([True, False], dtype="bool[pyarrow]"),
+        pd.Series([1, 2], dtype=pd.ArrowDtype(pa.dictionary(pa.int8(), pa.int64()))),
+        pd.Series([True, 2.5], dtype=object),
+        [Decimal(1), 2],
+        [Fraction(1, 2), 2],
+        pd.Categorical([3, 2]),
+        pd.arrays.SparseArray([0, 5]),
+        np.array([1, 2], np.longdouble),
+    ],
+    ids=lambda column: str(getattr(column, "dtype", type(column[0]))),
+)
+def test_columns_of_numbers_of_every_kind_are_taken(column: Any) -> None:
+    frame = pd.DataFrame({"a": column, "b": [0.5, -1.5]})
+    expected = [[float(a), b] for a, b in zip(column, (0.5, -1.5), strict=True)]
+    np.testing.assert_array_equal(finite_rows(frame), np.array(expected, np.float32))
+
+
 class Same(int):
     """Numbers that are written alike."""
 
@@ -196,7 +222,7 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("a number such as inf", x, [1.0, math.inf] * 3),
         ("label for every row", x, np.ma.masked_array([1, 2] * 3, mask=[True, False] * 3)),
         ("rows x features", [[1, 2], [3]], y),
-        ("column 0 is str", [["1", "2"]] * 6, y),
+        ("numbers only, however: text", [["1", "2"]] * 6, y),
         ("however: column when is datetime64", pd.DataFrame({"when": [pd.NaT] * 6}), y),
         (
             "nan in row 1, column 0",
@@ -206,7 +232,11 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("nothing in row 0, column a", pd.DataFrame({"a": [None, 1.5] * 3}, dtype=object), y),
         ("nothing in row 0, column a", pd.DataFrame({"a": pd.array([None, 1] * 3, "Int64")}), y),
         (r"finite, however: 1e\+39 \(beyond 3.4e\+38\) in row 0, column 0", [[1e39]] * 6, y),
+        (r"1000+ \(beyond 3.4e\+38\) in row 0, column 0", [[10**39]] * 6, y),
         ("finite, however: int too large", [[10**400]] * 6, y),
+        ("nothing in row 1, column a", pd.DataFrame({"a": [1, pd.NA] * 3}), y),
+        ("column a is complex128", pd.DataFrame({"a": np.ones(6, complex)}), y),
+        ("column b is str", pd.DataFrame({"a": [1] * 6, "b": ["x"] * 6}), y),
         ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
     ]
 

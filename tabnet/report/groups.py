@@ -125,7 +125,7 @@ def _labels(
     count = int(of_row.max()) + 1
     if count == 1:
         return ["all rows"]
-    if count == len(kept) and sort_by in explanation.features:
+    if count == len(kept) and sort_by not in explanation.keys:
         labels = interval_labels(sort_by, explanation.key(sort_by), of_row, count)
         if labels is not None:
             return labels
