@@ -134,7 +134,7 @@ def _first_problem(
 class Section(BaseModel):
     """A section: frozen, of known keys, `3` is no `"3"` and no `true`, numbers are finite.
 
-    Raises ValueError, in one line, for what is not valid.
+    Made of keywords, it raises ValueError, in one line, for what is not valid.
 
     >>> Train(epochs=0)
     Traceback (most recent call last):

@@ -147,6 +147,12 @@ def test_what_a_minority_of_seeds_selects_is_dropped() -> None:
     np.testing.assert_allclose(consensus(aggregate)[0], [0.5, 0.5, 0, 0])
 
 
+def test_of_seeds_that_are_equally_far_from_the_consensus_the_first_is_shown() -> None:
+    """Two always are, from their median; rounding tells nothing."""
+    assert representative((9, 3), np.array([0.25324191, 0.25324189])) == 9
+    assert representative((9, 3), np.array([0.2533, 0.2532])) == 3
+
+
 def test_distance_is_the_total_variation() -> None:
     one, other = np.eye(4, dtype=np.float32)[[0, 0]], np.eye(4, dtype=np.float32)[[0, 1]]
     np.testing.assert_allclose(distance(one[None], other), [[0, 1]])

@@ -161,6 +161,14 @@ def test_rows_without_a_relevant_feature_count_for_fdr_only() -> None:
     assert all(math.isnan(value) for value in nothing.values())
 
 
+def test_truths_may_be_zeros_and_ones() -> None:
+    mask, relevance = example(20)
+    as_bools = mask_scores(mask, relevance, threshold=0.1)
+    assert mask_scores(mask, relevance.astype(int), threshold=0.1) == as_bools
+    p, label = mask[:, 0], relevance[:, 0]
+    assert prediction_scores(p, label.astype(int)) == prediction_scores(p, label)
+
+
 def test_a_cell_at_the_threshold_is_not_selected() -> None:
     mask, relevance = np.array([[0.5, 0.5]]), np.array([[True, False]])
     assert mask_scores(mask, relevance, threshold=0.5)["tpr"] == 0

@@ -125,3 +125,11 @@ def test_one_seed_of_a_model(fitted: Fitted) -> None:
     np.testing.assert_array_equal(one.weights["output"][0], fitted.weights["output"][1])
     with pytest.raises(ValueError, match=r"one of \[4, 2\], however: 3"):
         fitted.only(3)
+
+
+def test_a_folder_is_no_model(tmp_path: Path, fitted: Fitted) -> None:
+    with pytest.raises(IsADirectoryError, match="must be a model file, however: a folder"):
+        weights.load(tmp_path)
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(IsADirectoryError, match="Is a directory; choose another name"):
+        weights.save(fitted, tmp_path / "taken")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -73,7 +74,9 @@ def run(options: argparse.Namespace) -> None:
 def _check_written(options: argparse.Namespace) -> None:
     """Whether what is written takes the place of nothing that is read, nor of each other."""
     written = {"--out": options.out, "--masks": options.masks}
-    if options.masks is not None and options.out.resolve() == options.masks.resolve():
+    if options.masks is not None and os.path.realpath(options.out) == os.path.realpath(
+        options.masks
+    ):
         raise InputError(f"--masks must be another file than --out, however: {options.masks}")
     read = [options.values, options.relevance, *options.folder.glob("*.parquet")]
     for folder in (options.folder, options.numbers):

@@ -128,5 +128,5 @@ export function clipOf(panel) {
   const below = Math.floor(place);
   const above = sorted[Math.min(below + 1, sorted.length - 1)];
   const level = sorted[below] + (place - below) * (above - sorted[below]);
-  return scale * (level || sorted.find((value) => value > 0)) || 1;
+  return scale * Math.max(level, sorted.find((value) => value > 0) ?? 0) || 1;
 }

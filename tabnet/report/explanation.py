@@ -109,7 +109,7 @@ class Explanation:
         if sort_by in self.keys:
             return self.keys[sort_by].astype(np.float64)
         if self.values is None:
-            allowed = f"{join(self.keys)} where no values are given"
+            allowed = f"{join(self.keys)} or, with the rows' values, a feature"
             raise InputError(f"sort_by must be one of {allowed}, however: {sort_by}")
         if sort_by not in self.features:
             allowed = join([*self.keys, *self.features])

@@ -62,15 +62,17 @@ def pool(values: Floats, *, bins: int, how: str = "max") -> Floats:
 def clip_at(values: Floats, quantile: float) -> float:
     """The value at which colours are clipped: a quantile over all cells (R's type 7).
 
-    Masks are sparse, so a low quantile can be 0; the smallest value above 0, or 1, stands in then.
+    Masks are sparse, so a low quantile can be 0; it is at least the smallest value
+    above 0; of none above 0 it is 1.
 
     >>> values = np.array([0.0, 0.0, 0.5, 1.0])
     >>> clip_at(values, 1.0), clip_at(values, 0.1), clip_at(np.zeros(3), 0.9)
     (1.0, 0.5, 1.0)
     """
-    if not values.any():
+    above = values[values > 0]
+    if not above.size:
         return 1.0
-    return float(np.quantile(values, quantile)) or float(values[values > 0].min())
+    return max(float(np.quantile(values, quantile)), float(above.min()))
 
 
 class Reduction(Protocol):

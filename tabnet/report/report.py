@@ -206,9 +206,10 @@ def notes(explanation: Explanation, numbers: Numbers) -> list[str]:
         said.append("The true relevance is not known: masks are shown without a judgement.")
     elif explanation.relevance is None:
         said.append("Which cells are truly relevant is not given: the heatmap marks none.")
-    p = explanation.predictions
-    if len(explanation.seeds) > 1 and p is not None and (p.agreement == 0).any():
-        said.append(sentences.empty(p.agreement))
+    if len(explanation.seeds) > 1:
+        empty = sum(int((~mask.any(1)).sum()) for mask in explanation.masks("consensus"))
+        if empty:
+            said.append(sentences.empty(empty, explanation.rows))
     if numbers.metrics is not None and numbers.metrics.get("diverged"):
         said.append(sentences.diverged(numbers.metrics["diverged"]))
     return said

@@ -164,12 +164,11 @@ def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
     ]
 
 
-def empty(agreement: npt.NDArray[np.floating]) -> str:
-    """On how many rows the seeds agree on nothing, by their agreement (B), of several seeds."""
-    rows = int((agreement == 0).sum())
+def empty(rows: int, of: int) -> str:
+    """On how many of the rows the seeds agree on nothing."""
     return (
-        f"On {rows:,} of {count(len(agreement), 'observation')} no feature has half of the seeds:"
-        " their consensus is empty, and their agreement 0."
+        f"On {rows:,} of {count(of, 'observation')} no feature has half of the seeds: their"
+        " consensus is empty."
     )
 
 

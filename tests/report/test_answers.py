@@ -78,6 +78,21 @@ def test_another_seed_shows_its_aggregate(opened: Opened, root: Path) -> None:
     opened.choose("seed", "1")
 
 
+def test_the_lower_the_clip_the_brighter(opened: Opened) -> None:
+    """Also where the quantile is 0, as most cells are: then whatever is above 0 is brightest."""
+    script = """() => [...document.querySelectorAll('#heat svg text')]
+        .map((text) => text.textContent.match(/^Step .* colours end at (.*)/))
+        .filter((found) => found).map((found) => Number(found[1]))"""
+    ends = []
+    for quantile in ("1", "0.95", "0.9", "0.5", "0.05"):
+        opened.choose("clip-steps", quantile)
+        ends.append(opened.page.evaluate(script))
+    opened.choose("clip-steps", "0.995")
+    assert np.array(ends).shape == (5, 3)
+    assert (np.diff(ends, axis=0) <= 0).all()
+    assert (np.array(ends[-1]) < np.array(ends[0]) / 3).all()
+
+
 def test_keys_zoom_and_move(opened: Opened) -> None:
     opened.page.focus("#heat")
     for key in ("Home", "ArrowRight", "ArrowDown"):

@@ -226,6 +226,22 @@ def test_sentences_do_not_claim_what_the_data_contradict() -> None:
         assert said in " ".join(sentences.importance(table))
 
 
+def test_a_consensus_that_is_empty_is_no_mask_of_zeros() -> None:
+    table = pd.DataFrame({"feature": ["a", "b"], "consensus": [0.0, 0.0], "relevant": [1.0, 0.0]})
+    assert "all zero" in sentences.importance(table)[0]
+    seeds = table.assign(seed_1=[1.0, 0.0], seed_2=[0.0, 1.0])
+    assert sentences.importance(seeds)[0].startswith("The consensus is empty")
+
+
+def test_one_seed_is_compared_with_nothing() -> None:
+    def said(std: float | None) -> str:
+        one = {"consensus": {"auc": 0.9}, "seeds": {"auc": {"mean": 0.9, "std": std}}}
+        return sentences.comparison(scoreboard.table({"syn2": one}))[0]
+
+    assert said(None) == "One seed alone is its own consensus: there is nothing to compare."
+    assert said(0.0).startswith("The consensus is better than the mean of single seeds on 0 of 1")
+
+
 def test_agreement_is_said_of_whatever_is_known() -> None:
     """Masks from elsewhere may come with agreements, and without those of single seeds."""
     values = np.array([0.25, 0.5, 0.75], np.float32)

@@ -408,6 +408,16 @@ def test_the_picture_does_not_take_the_place_of_the_page(tmp_path: Path) -> None
         command.main(options)
 
 
+def test_rows_without_a_consensus_are_counted(tmp_path: Path) -> None:
+    root = write(tmp_path, rows=8)
+    path = root / "data/syn4/explanation/consensus.parquet"
+    assert "their consensus is empty" not in render(root)
+    mask = pq.read_table(path).to_pandas()
+    mask.iloc[[2, 5]] = 0
+    pq.write_table(pa.Table.from_pandas(mask, preserve_index=False), path)
+    assert "On 2 of 8 observations no feature has half of the seeds" in Page(render(root)).text
+
+
 def test_a_missing_truth_is_no_irrelevant_cell(tmp_path: Path) -> None:
     root = write(tmp_path, rows=8)
     table = pq.read_table(root / "data/syn4/relevance.parquet")
