@@ -74,9 +74,8 @@ def run(options: argparse.Namespace) -> None:
 def _check_written(options: argparse.Namespace) -> None:
     """Whether what is written takes the place of nothing that is read, nor of each other."""
     written = {"--out": options.out, "--masks": options.masks}
-    if options.masks is not None and os.path.realpath(options.out) == os.path.realpath(
-        options.masks
-    ):
+    places = {os.path.realpath(path) for path in written.values() if path is not None}
+    if options.masks is not None and len(places) < 2:
         raise InputError(f"--masks must be another file than --out, however: {options.masks}")
     read = [options.values, options.relevance, *options.folder.glob("*.parquet")]
     for folder in (options.folder, options.numbers):

@@ -119,7 +119,7 @@ export function columnAt(position) {
   return from === rows ? permutation(state.order)[column] : column;
 }
 
-/** The quantile (R's type 7) over a panel's stored cells, or the least above 0: where colours end. */
+/** Where a panel's colours end: the quantile (R's type 7) of its cells, or the least above 0. */
 export function clipOf(panel) {
   const { name, values, scale } = source().mask(panel);
   if (!values.length) return 1;
