@@ -8,7 +8,7 @@ from typing import SupportsFloat
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from pandas._typing import DtypeObj
+from pandas.api.extensions import ExtensionDtype
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from tabnet.errors import InputError
@@ -31,23 +31,19 @@ def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
     table = x if isinstance(x, pd.DataFrame) else _array(x)
     if table.ndim != 2 or table.shape[1] == 0:
         raise InputError(f"x must be rows x features, however: an array of shape {table.shape}")
-    if table is not x and isinstance(table, np.ndarray) and table.dtype.kind == "O":
-        table = pd.DataFrame(table)
     with np.errstate(over="ignore"):  # what overflows is infinite, and named below
         numbers = _of_frame(table) if isinstance(table, pd.DataFrame) else table
         rows = np.ascontiguousarray(numbers, dtype=np.float32)
     if not np.isfinite(rows).all():
         row, place = map(int, np.argwhere(~np.isfinite(rows))[0])
-        frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table[row : row + 1])
-        cell = frame.iat[row if frame is table else 0, place]
-        raise InputError(
-            f"x must be finite, however: {_shown(cell)} in row {row}, column {frame.columns[place]}"
-        )
+        frame = pd.DataFrame(table[row : row + 1])
+        cell, name = frame.iat[0, place], frame.columns[place]
+        raise InputError(f"x must be finite, however: {_shown(cell)} in row {row}, column {name}")
     return rows
 
 
-def _array(x: ArrayLike) -> NDArray[np.generic]:
-    """Rows that come without names, as an array of numbers or of objects."""
+def _array(x: ArrayLike) -> NDArray[np.generic] | pd.DataFrame:
+    """Rows that come without names, as an array of numbers; of objects, as a frame."""
     try:
         array = np.asarray(x)
     except (ValueError, TypeError) as error:  # rows of several lengths, kinds that numpy lacks
@@ -59,7 +55,7 @@ def _array(x: ArrayLike) -> NDArray[np.generic]:
         raise InputError(f"x must hold numbers only, however: {kind}")
     if isinstance(x, np.ma.MaskedArray):  # what a mask hides is missing
         array = np.where(np.ma.getmaskarray(x), np.nan, array.astype(np.float64))
-    return array
+    return pd.DataFrame(array) if array.dtype.kind == "O" and array.ndim == 2 else array
 
 
 def _of_frame(frame: pd.DataFrame) -> NDArray[np.float32]:
@@ -89,7 +85,7 @@ def _of_frame(frame: pd.DataFrame) -> NDArray[np.float32]:
         raise InputError(f"x must be finite, however: {error}") from None
 
 
-def _is_numeric(kind: DtypeObj) -> bool:
+def _is_numeric(kind: np.dtype | ExtensionDtype) -> bool:
     """Whether a column of this kind holds real numbers, and nothing else."""
     if isinstance(kind, pd.CategoricalDtype):
         kind = kind.categories.dtype

@@ -114,6 +114,18 @@ def _marked_names(table: pd.DataFrame) -> list[str]:
     return [f"{name}{SIGNS[truth]}" for name, truth in pairs]
 
 
+def names_axis() -> alt.Axis:
+    """The axis of rows that are numbered, by the chart's parameter `names`: no name is a value."""
+    return alt.Axis(
+        title=None,
+        ticks=False,
+        domain=False,
+        labelPadding=6,
+        labelLimit=110,
+        labelExpr="names[+datum.value]",
+    )
+
+
 def importance(table: pd.DataFrame) -> alt.LayerChart:
     """Share of the consensus mask that each feature holds, with each seed's share as a dot.
 
@@ -125,15 +137,7 @@ def importance(table: pd.DataFrame) -> alt.LayerChart:
     """
     data = _long(table)
     names = _marked_names(data.drop_duplicates("_place"))
-    axis = alt.Axis(
-        title=None,
-        ticks=False,
-        domain=False,
-        labelPadding=6,
-        labelLimit=110,
-        labelExpr="names[+datum.value]",
-    )
-    y = alt.Y("_place:N", axis=axis, sort=None)
+    y = alt.Y("_place:N", axis=names_axis(), sort=None)
     ticks = alt.Axis(format="%", tickCount=4, grid=True)
     x = alt.X("share:Q", title="share of the mask", axis=ticks)
     kinds = ["relevant", "to some rows", "irrelevant", "unknown"]

@@ -8,6 +8,7 @@ import altair as alt
 import pandas as pd
 
 from tabnet.report import theme
+from tabnet.report.charts import names_axis
 from tabnet.report.groups import Group
 
 
@@ -32,18 +33,10 @@ def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart
         ]
     )
     largest = float(data["share"].max()) or 1.0
-    axis = alt.Axis(
-        title=None,
-        ticks=False,
-        domain=False,
-        labelPadding=6,
-        labelLimit=110,
-        labelExpr="names[+datum.value]",
-    )
     angle = 0 if len(groups) <= 3 else -40  # of more, labels beside each other would overlap
     top = alt.Axis(title=None, orient="top", ticks=False, domain=False, labelAngle=angle)
     base = alt.Chart(data).encode(
-        y=alt.Y("_row:N", axis=axis, sort=None),
+        y=alt.Y("_row:N", axis=names_axis(), sort=None),
         x=alt.X("group:N", axis=top, sort=None),
         tooltip=[
             alt.Tooltip("feature:N"),
