@@ -451,6 +451,24 @@ def test_the_order_of_the_file_is_that_whatever_features_are_called(tmp_path: Pa
     assert facts["sort_by"] == "row"
 
 
+def test_places_in_the_file_are_no_values_of_a_feature_called_row(tmp_path: Path) -> None:
+    half = np.arange(10) < 5
+    masks = {"row": half.astype(np.float32), "other": (~half).astype(np.float32)}
+    for name in ("consensus", "aggregate", "values"):
+        pq.write_table(pa.table(masks), tmp_path / f"{name}.parquet")
+    truth = {"split": ["test"] * 10, "row": half, "other": ~half}
+    pq.write_table(pa.table(truth), tmp_path / "truth.parquet")
+    made = explanation.open_folder(
+        tmp_path,
+        name="one",
+        values=tmp_path / "values.parquet",
+        relevance=tmp_path / "truth.parquet",
+    )
+    labels = {group.label for group in groups.groups(made, sort_by="row")}
+    assert labels == {"pattern 1", "pattern 2"}
+    assert {g.label for g in groups.groups(made, sort_by="other")} == {"other ≤ 0", "other > 0"}
+
+
 def test_more_bins_than_16_bits_number_are_not_asked_for(tmp_path: Path) -> None:
     rows = 2**16 + 5000
     mask = pa.table({"a": np.linspace(0, 1, rows, dtype=np.float32)})
