@@ -40,6 +40,8 @@ class Buffers:
         self._held_out = validation_rows(source.sizes, share)
         # The parts of one group are kept: they are all there is where rows are in memory.
         self._parts: Callable[[int], Parts] = lru_cache(maxsize=1)(self._drawn_parts)
+        # The groups that share a buffer, in the order of an epoch (from 0).
+        self.pieces: Callable[[int], list[list[int]]] = lru_cache(maxsize=1)(self._drawn_pieces)
         self.validation = sum(self._held_out)
         self.training = source.rows - self.validation
 
@@ -47,8 +49,7 @@ class Buffers:
         size, held_out = self._source.sizes[group], self._held_out[group]
         return split(self._seeds, size, held_out, group=group)
 
-    def pieces(self, epoch: int) -> list[list[int]]:
-        """The groups that share a buffer, in the order of an epoch (from 0)."""
+    def _drawn_pieces(self, epoch: int) -> list[list[int]]:
         return self._pieces(schedule.group_order(epoch, len(self._source.sizes)))
 
     def _pieces(self, groups: Iterable[int]) -> list[list[int]]:
@@ -107,5 +108,5 @@ def _shuffled(rows: Order, streams: Sequence[np.random.Generator]) -> Order:
     """Each seed's rows (N x K) in an order of its own stream."""
     order = np.empty(rows.shape, np.int32)
     for k, stream in enumerate(streams):
-        order[:, k] = rows[stream.permutation(len(rows)), k]
+        order[:, k] = rows[:, k].take(stream.permutation(len(rows)))
     return order
