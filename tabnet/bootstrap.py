@@ -93,27 +93,28 @@ def summary(
 ) -> dict[str, float]:
     """What the bootstrap says, of the masks by resample and of those with all rows (`whole`).
 
-    Consensus masks here are those of `seeds` alone; distances are the total variation, mean over
-    rows, NaN where fewer than two resamples or groups of seeds are there.
+    Consensus masks here are those of the `seeds` that have diverged on no resample; distances are
+    the total variation, mean over rows, NaN where fewer than two resamples or groups of seeds are
+    there, or no seed.
 
     - `distance`: between the consensus masks of two resamples; `distance_of_seeds`: between those
       of one seed. Rows alone differ.
     - `distance_to_all_rows`: from a resample's consensus to that of the same seeds on all rows.
-    - `distance_by_chance`: between the consensus masks of other, disjoint groups of as many seeds,
-      all trained on all rows: what differs where seeds alone do.
+    - `distance_by_chance`: between the consensus masks of disjoint groups of as many seeds, all
+      trained on all rows: what differs where seeds alone do.
     - `interprestability` of the resamples' consensus masks, `interprestability_of_seeds` the mean
       over seeds of that of a seed's own masks, one model a resample.
     """
     common = [seed for seed in seeds if all(seed in one for one in resampled)]
-    middles = [_middle(list(one.values())) for one in resampled]
-    same = _middle([whole[seed] for seed in seeds])
-    chance = [_middle(group) for group in _groups(list(whole.values()), len(seeds))]
     of_seeds = [[one[seed] for one in resampled] for seed in common]
+    middles = [_middle([one[seed] for seed in common]) for one in resampled if common]
+    same = [whole[seed] for seed in common]
+    chance = [_middle(group) for group in _groups(list(whole.values()), len(common))]
     return {
         "resamples": len(resampled),
         "distance": mean_distance(middles),
         "distance_of_seeds": _mean([mean_distance(masks) for masks in of_seeds]),
-        "distance_to_all_rows": _mean([float(variation(one, same)) for one in middles]),
+        "distance_to_all_rows": _mean([float(variation(one, _middle(same))) for one in middles]),
         "distance_by_chance": mean_distance(chance),
         "interprestability": interprestability(_importances(middles)),
         "interprestability_of_seeds": _mean(
@@ -127,8 +128,8 @@ def _middle(masks: Sequence[Floats]) -> Floats:
 
 
 def _groups(masks: Sequence[Floats], size: int) -> list[Sequence[Floats]]:
-    """Disjoint groups of `size`, as many as there are; none of fewer."""
-    return [masks[i : i + size] for i in range(0, len(masks) - size + 1, size)]
+    """Disjoint groups of `size`, as many as there are; none of fewer, or of 0."""
+    return [masks[i - size : i] for i in range(size, len(masks) + 1, size)] if size else []
 
 
 def _importances(masks: Sequence[Floats]) -> NDArray[np.float64]:

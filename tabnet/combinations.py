@@ -32,6 +32,9 @@ def vote(aggregate: Floats) -> Floats:
     return normalise(np.where(elected, aggregate.mean(axis=0), 0).astype(np.float32))[0]
 
 
+# The fewest seeds of which it is another than those before it.
+FEWEST = {"trimmed_mean": 4}
+
 COMBINATIONS: dict[str, Callable[[Floats], Floats]] = {
     "median": consensus,
     "mean": mean,

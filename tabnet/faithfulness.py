@@ -2,8 +2,8 @@
 
 A row's features are ordered by its mask. Of its first k, either all others are replaced (keep:
 sufficiency) or they themselves are (remove: comprehensiveness; DeYoung et al. 2020, "ERASER",
-equations 1 and 2), and the model predicts anew. Replaced values are those of another row, the
-donor, of the rows to train on: all of a row's from the same donor, so that they go together, but
+equations 1 and 2), and the model predicts anew. Replaced values are those of a row that was
+trained on, the donor: all of a row's from the same donor, so that they go together, but
 regardless of the values that stay (the marginal or interventional expectation of SHAP).
 
 M models, B rows, D features, T draws (each with its donors, ties and random orders).

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Mask = NDArray[np.floating]
 Bools = NDArray[np.bool_]
 
-MARGIN = float(np.finfo(np.float32).eps)  # as near to 0 and 1 as a probability gets
+MARGIN = float(np.finfo(np.float32).eps)  # as near to 0 and 1 as a log loss takes a probability
 
 
 def mask_scores(mask: Mask, relevance: Bools, *, threshold: float) -> dict[str, float]:
@@ -74,7 +74,8 @@ def relevance_rank(mask: Mask, relevance: Bools) -> float:
 def prediction_scores(probability: NDArray[np.floating], label: Bools) -> dict[str, float]:
     """AUC, log loss (nats), accuracy and Brier score of P(yes) (B) given the labels (B).
 
-    A probability of 0 or 1 counts as float32's nearest to it, so that the log loss is finite.
+    For the log loss, probabilities are clipped to [eps, 1 - eps], eps that of float32 (1.2e-7), as
+    scikit-learn does: it is finite.
 
     Raises:
         ValueError: the shapes differ.
@@ -145,7 +146,10 @@ def average_precision(score: NDArray[np.floating], truth: Bools) -> float:
 
 
 def log_losses(p: NDArray[np.floating], label: Bools) -> NDArray[np.float64]:
-    """The mean cross entropy of the probabilities `p` (M x B), in nats, M; NaN without rows."""
+    """The mean cross entropy of the probabilities `p` (M x B), in nats, M; NaN without rows.
+
+    Clipped as in `prediction_scores`.
+    """
     if not len(label):
         return np.full(len(p), np.nan)
     right = np.where(label, p, 1 - p.astype(np.float64))

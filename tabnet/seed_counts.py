@@ -10,7 +10,7 @@ from math import comb
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.combinations import COMBINATIONS, Floats
+from tabnet.combinations import COMBINATIONS, FEWEST, Floats
 from tabnet.scores import mask_scores, prediction_scores
 from tabnet.spread import over_seeds
 
@@ -49,7 +49,10 @@ def curve(rows: Rows, *, threshold: float, seed: int) -> Iterator[dict[str, floa
 def combined(
     rows: Rows, counts: Sequence[int], *, threshold: float, seed: int
 ) -> dict[str, dict[int, Scores]]:
-    """Each way to combine masks, of subsets of each of `counts` seeds: the scores' means."""
+    """Each way to combine masks, of subsets of each of `counts` seeds: the scores' means.
+
+    Without the counts of which a way is the same as another.
+    """
     return {
         name: {
             n: spread(
@@ -59,6 +62,7 @@ def combined(
                 ]
             )
             for n in counts
+            if n >= FEWEST.get(name, 1)
         }
         for name, combine in COMBINATIONS.items()
     }

@@ -91,7 +91,7 @@ def stream(seed: int, purpose: int) -> np.random.Generator:
 def _draws(
     sample: Sample, trained_on: Floats, settings: Settings
 ) -> tuple[Floats, NDArray[np.float64]]:
-    """For each draw and row another row's values, and numbers that break ties: T x B x D each."""
+    """For each draw and row a trained row's values, and numbers that break ties: T x B x D each."""
     rng = stream(settings.trust.seed, 1)
     shape = (settings.trust.draws, *sample.x.shape)
     return trained_on[rng.integers(0, len(trained_on), shape[:2])], rng.random(shape)

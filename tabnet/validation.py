@@ -38,7 +38,8 @@ def split(seeds: Sequence[int], rows: int, held_out: int, *, group: int = 0) -> 
     """Each seed's own random `held_out` rows of a group to validate on, and the rest.
 
     A seed's part depends on nothing but the seed, the group's number and these numbers of rows;
-    over all seeds, every row is trained on. No part is kept: it is drawn anew where it is needed.
+    over several seeds, nearly every row is trained on. No part is kept: it is drawn anew where it
+    is needed.
 
     >>> [part.shape for part in split((1, 2, 3), 10, 2)]
     [(8, 3), (2, 3)]

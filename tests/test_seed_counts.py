@@ -103,6 +103,7 @@ def test_enough_seeds_are_the_fewest_whose_scores_stay_near_the_last() -> None:
     assert enough(table) == 4
     assert enough(table.assign(auc=0.9)) == 2
     assert enough(table.tail(1)) == 4
+    assert enough(table.assign(auc=np.nan)) == 2  # one class alone: it has none
 
 
 def test_of_one_seed_no_number_is_enough_and_no_way_the_best(rows: Rows) -> None:
@@ -130,9 +131,15 @@ def test_the_best_way_is_named_and_marked(rows: Rows) -> None:
     found = {way: {str(n): one for n, one in by.items()} for way, by in of.items()}
     table = pd.DataFrame(curve(rows, threshold=1e-6, seed=1))
     best = max(found, key=lambda way: found[way]["7"]["rma"] - found[way]["7"]["fdr"])
-    assert f"the {best.replace('_', ' ')} has" in sentences(table, {"combinations": found})[-1]
+    text = " ".join(sentences(table, {"combinations": found}))
+    assert f"after the false discoveries: {best.replace('_', ' ')}." in text
+    tied = {"median": found["median"], "mean": found["median"]}
+    assert "discoveries: median and mean." in " ".join(sentences(table, {"combinations": tied}))
     all_seeds, three = ways(found)
     assert (all_seeds.caption, three.caption) == ("7 seeds", "3 seeds")
+    # A quarter of three seeds is none: their trimmed mean is the mean.
+    assert "trimmed mean" in dict(all_seeds.rows)
+    assert "trimmed mean" not in dict(three.rows)
     column = [cells[0] for _, cells in all_seeds.rows]
     top = max(float(cell.text) for cell in column)
     assert {cell.best for cell in column if float(cell.text) == top} == {True}

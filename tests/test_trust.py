@@ -189,6 +189,15 @@ def test_a_seed_that_diverged_on_a_resample_is_not_compared_there() -> None:
     first, second = {1: masks(1), 2: masks(2)}, {2: masks(4)}
     found = summary([first, second], first, seeds=(1, 2))
     assert found["distance_of_seeds"] == pytest.approx(float(variation(first[2], second[2])))
+    assert found["distance"] == found["distance_of_seeds"]
+    assert found["distance_to_all_rows"] == pytest.approx(found["distance"] / 2)
+    same = summary([first, {2: first[2]}], first, seeds=(1, 2))
+    assert (same["distance"], same["distance_to_all_rows"], same["interprestability"]) == (0, 0, 1)
+
+
+def test_where_every_seed_diverged_somewhere_nothing_is_compared() -> None:
+    found = summary([{1: masks(1)}, {2: masks(2)}], {1: masks(1), 2: masks(2)}, seeds=(1, 2))
+    assert {name for name, value in found.items() if not np.isnan(value)} == {"resamples"}
 
 
 def resampled(*, threads: Wanted, resamples: int = 3) -> list[BySeed]:

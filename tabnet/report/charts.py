@@ -21,7 +21,7 @@ def seed_columns(table: pd.DataFrame, prefix: str = "seed_") -> list[str]:
 
 
 def training(history: pd.DataFrame) -> alt.LayerChart:
-    """Loss per epoch: the mean over seeds, the band between the lowest and the highest, each seed.
+    """Loss per epoch: each seed, the mean over those that train, from the lowest to the highest.
 
     `history` has columns `epoch`, `seed`, `loss` and, where seeds held rows out, `validation_loss`,
     which is drawn as a dashed line of its own. The page's script makes the y axis logarithmic.

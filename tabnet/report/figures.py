@@ -123,6 +123,7 @@ def score_figure(metrics: Mapping[str, Any], explanation: Explanation) -> Figure
     head = ["score", "consensus", "mean of seeds", "deviation"]
     if limited := bool(scores["limit"].notna().any()):
         head += ["Bayes limit (consensus to it)"]
+    noise = metrics.get("bayes", {}).get("brier") != 0
     rows = []
     for score, *values, limit in scores.drop(columns="dataset").to_numpy().tolist():
         cells = ["–" if np.isnan(value) else f"{value:.4f}" for value in values]
@@ -134,7 +135,7 @@ def score_figure(metrics: Mapping[str, Any], explanation: Explanation) -> Figure
         name="scores",
         title="Can it be trusted: scores",
         chart=scoreboard.comparison(scores),
-        sentences=tuple(sentences.scores(scores, seeds=len(explanation.seeds))),
+        sentences=tuple(sentences.scores(scores, noise=noise)),
         table={"head": [head], "rows": rows},
     )
 
@@ -147,7 +148,7 @@ def prediction_figures(p: Predictions) -> Iterator[Figure]:
             name="roc",
             title="Predictions: ROC curve",
             chart=predictions.roc(curve),
-            sentences=tuple(sentences.roc(curve, predictions.area(curve))),
+            sentences=tuple(sentences.roc(p.label, p.probability)),
         )
         calibrated = predictions.calibration_table(p.label, p.probability)
         yield Figure(

@@ -74,16 +74,21 @@ def interval_labels(name: str, key: Doubles, of_row: Ints, count: int) -> list[s
     labels = [""] * count
     below: float | None = None
     for group, above in zip(by_key, [*by_key[1:], None], strict=True):
-        left = "" if below is None else f"{below:g} < "
+        left = "" if below is None else f"{_written(below)} < "
         if above is None:
-            labels[group] = f"{name} > {below:g}"
+            labels[group] = f"{name} > {_written(below)}"
             continue
         low, high = float(spans[group].max()), float(spans[above].min())
         if low >= high:
             return None
         below = roundest(low, high)
-        labels[group] = f"{left}{name} ≤ {below:g}"
+        labels[group] = f"{left}{name} ≤ {_written(below)}"
     return labels
+
+
+def _written(number: float | None) -> str:
+    """All digits that tell a number from its neighbours, and no more."""
+    return repr(number).removesuffix(".0")
 
 
 def groups(explanation: Explanation, *, sort_by: str) -> list[Group]:

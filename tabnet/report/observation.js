@@ -92,8 +92,8 @@ export function showDetail() {
   const clips = facts.panels.map((_, k) => clipOf(k));
   const masks = facts.panels.map((_, k) => from.mask(k));
   detailRows.forEach((row, f) => {
-    const truth = from.truth ? from.truth[f * from.count + column] / facts.truth_levels : 0;
-    row.className = `${f === state.feature ? "here" : ""} ${truth > 0.5 ? "true" : ""}`;
+    const truth = isRelevant(from, f, column) ? "true" : "";
+    row.className = `${f === state.feature ? "here" : ""} ${truth}`;
     const values = from === rows && arrays["values"];
     row.cells[1].textContent = values ? number(values[f * from.count + column], 3) : "";
     masks.forEach(({ values, scale }, k) => {
@@ -111,12 +111,17 @@ export function point(at, panel, feature) {
   showDetail();
 }
 
+/** Whether a feature is truly relevant to a row, or to most rows of a bin. */
+function isRelevant({ truth, count }, feature, column) {
+  return truth ? truth[feature * count + column] / facts.truth_levels > 0.5 : false;
+}
+
 /** What the keyboard has reached, for those who do not see it. */
 function announce() {
   const { values, scale } = source().mask(state.panel);
   const column = columnAt(state.at);
   const value = scale * values[state.feature * source().count + column];
-  const truth = source().truth?.[state.feature * source().count + column] ? ", truly relevant" : "";
+  const truth = isRelevant(source(), state.feature, column) ? ", truly relevant" : "";
   const what = `${facts.features[state.feature]}, ${facts.panels[state.panel].name}`;
   element("status").textContent = `${describe(column)[0]}, ${what}: ${value.toFixed(2)}${truth}`;
 }

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tabnet.report import theme
 
-POINTS = 100  # of a curve
+POINTS = 101  # of a curve; an odd number has the corner of a perfect one
 BINS = 20  # of a histogram
 GROUPS = 10  # of the calibration
 FIFTHS = [0, 0.2, 0.4, 0.6, 0.8, 1]  # ticks of an axis
@@ -18,7 +18,7 @@ Floats = npt.NDArray[np.floating]
 
 
 def roc_table(label: Floats, probability: Floats) -> pd.DataFrame:
-    """The ROC curve, `fpr` and `tpr`, thinned to 100 points evenly spaced along it.
+    """The ROC curve, `fpr` and `tpr`, thinned to 101 points evenly spaced along it.
 
     Rows of unknown label (NaN) are left out; without both labels there is no curve.
 
@@ -36,15 +36,6 @@ def roc_table(label: Floats, probability: Floats) -> pd.DataFrame:
     along = tpr + fpr
     kept = np.unique(np.searchsorted(along, np.linspace(0, 2, POINTS)).clip(max=len(along) - 1))
     return pd.DataFrame({"fpr": fpr[kept].round(4), "tpr": tpr[kept].round(4)})
-
-
-def area(curve: pd.DataFrame) -> float:
-    """The area under a ROC curve.
-
-    >>> area(roc_table(np.array([0.0, 1.0]), np.array([0.2, 0.9])))
-    1.0
-    """
-    return float(np.trapezoid(curve["tpr"], curve["fpr"]))
 
 
 def roc(curve: pd.DataFrame) -> alt.LayerChart:
@@ -131,10 +122,12 @@ def calibration(table: pd.DataFrame) -> alt.LayerChart:
 def histogram(values: Floats, *, bins: int = BINS) -> pd.DataFrame:
     """Counts of values in equal bins of [0, 1]: `low`, `high`, `rows`; missing values left out.
 
+    What is outside by rounding counts as in the bin beside it.
+
     >>> histogram(np.array([0.1, 0.9, 1.0]), bins=2)["rows"].tolist()
     [1, 2]
     """
-    known = values[~np.isnan(values)].astype(np.float64)
+    known = values[~np.isnan(values)].astype(np.float64).clip(0, 1)
     counts, cuts = np.histogram(known, bins=bins, range=(0.0, 1.0))
     return pd.DataFrame({"low": cuts[:-1].round(4), "high": cuts[1:].round(4), "rows": counts})
 

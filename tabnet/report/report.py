@@ -92,17 +92,19 @@ def importance_table(explanation: Explanation, numbers: Numbers) -> pd.DataFrame
     """Each feature's share of the masks: as evaluated, or else computed from the masks."""
     if numbers.importance is not None:
         return numbers.importance
-    columns = {"consensus": _mean(explanation, "consensus")}
+    columns = {"consensus": _share(explanation, "consensus")}
     for seed in explanation.seeds:
-        columns[f"seed_{seed}"] = _mean(explanation, f"{AGGREGATE_OF_SEED}{seed}")
+        columns[f"seed_{seed}"] = _share(explanation, f"{AGGREGATE_OF_SEED}{seed}")
     known = explanation.relevance is not None and explanation.rows
     relevant = _column_means(explanation, explanation.truths()) if known else np.nan
     frame = pd.DataFrame({"feature": explanation.features, "relevant": relevant})
     return frame.assign(**columns)
 
 
-def _mean(explanation: Explanation, panel: str) -> npt.NDArray[np.floating]:
-    return _column_means(explanation, explanation.masks(panel))
+def _share(explanation: Explanation, panel: str) -> npt.NDArray[np.floating]:
+    """The mean mask as a distribution over features, as of `scores.importance`: some are empty."""
+    mean = _column_means(explanation, explanation.masks(panel))
+    return mean / (mean.sum() or 1)
 
 
 def _column_means(
@@ -175,7 +177,12 @@ def tenths(explanation: Explanation, held: Store, order: str) -> dict[str, Any]:
     """The consensus for those who cannot see the heatmap: its mean by tenth of the rows."""
     mask = held.masks["consensus"] if held.bins is None else held.bins.mean["consensus"]
     count = min(10, len(mask))
-    table = pooling.pool(mask, bins=count, how="mean") if count else np.zeros((0, mask.shape[1]))
+    table = np.zeros((0, mask.shape[1]))
+    if count:
+        # Bins have one row more or less.
+        sizes = np.ones(len(mask)) if held.bins is None else np.diff(held.bins.edges)
+        weighted = pooling.pool(mask * sizes[:, None], bins=count, how="mean")
+        table = weighted / pooling.pool(sizes[:, None], bins=count, how="mean")
     rows = [
         (explanation.features[j], [f"{share:.2f}" for share in table[:, place]])
         for place, j in enumerate(held.features)
@@ -185,7 +192,7 @@ def tenths(explanation: Explanation, held: Store, order: str) -> dict[str, Any]:
 
 
 def headline(numbers: Numbers) -> list[tuple[str, str]]:
-    """The scores at the top of the page; with the best possible one where labels are noisy."""
+    """The scores at the top of the page; with the true probabilities' where labels are noisy."""
     metrics = numbers.metrics
     scores, limits = (metrics["consensus"], metrics.get("bayes", {})) if metrics else ({}, {})
     shown = []
@@ -193,7 +200,7 @@ def headline(numbers: Numbers) -> list[tuple[str, str]]:
         if scores.get(name) is not None:
             limit = limits.get(name)
             noisy = limit is not None and limit < 1
-            shown.append((f"{text}, of {limit:.3f} at best" if noisy else text, scores[name]))
+            shown.append((f"{text}, Bayes limit {limit:.3f}" if noisy else text, scores[name]))
     return [(text, f"{score:.3f}") for text, score in shown]
 
 

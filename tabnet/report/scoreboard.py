@@ -36,8 +36,8 @@ Metrics = Mapping[str, Any]
 def table(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
     """Scores of data sets, long: `dataset`, `score`, `consensus`, `mean` and `std` over seeds.
 
-    `limit` is the score of the true probabilities, which the labels' noise lets no model exceed;
-    NaN where it is not known, or the score is not of predictions.
+    `limit` is the score of the true probabilities, which no model exceeds but by chance; NaN where
+    it is not known, or the score is not of predictions.
 
     >>> one = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": 0.1}}}
     >>> table({"syn2": one})["score"].tolist()

@@ -13,6 +13,9 @@ from tabnet.report.explanation import Explanation
 from tabnet.report.groups import Group
 from tabnet.report.store import Store
 from tabnet.report.words import count, listed, named, percent, place
+from tabnet.scores import area_under_roc
+
+MOST_NAMED = 6  # features in a sentence
 
 
 def size(explanation: Explanation) -> str:
@@ -60,26 +63,30 @@ def heat(
         said.append(f"The {shown} of highest importance are drawn, {hidden} are not.")
     if held.bins is not None:
         bins, rows = len(held.bins.edges) - 1, count(explanation.rows, "observation")
+        lowest = "" if held.predictions is None else ", and those of lowest agreement"
         said.append(
             f"In the order of {order}, {rows} lie in {bins:,} bins. Other orders and other seeds"
-            f" show a sample of {len(held.row):,}: every so many-th, and those of lowest agreement."
+            f" show a sample of {len(held.row):,}: every so many-th{lowest}."
         )
-    said += [_group(explanation.features, group) for group in groups[:2]]
+    said += [where(explanation.features, group) for group in groups[:2]]
     return said
 
 
-def _group(features: Sequence[str], group: Group) -> str:
+def where(features: Sequence[str], group: Group) -> str:
+    """Which features the consensus looks at on a group's rows."""
     share = np.array(group.share)
     if share.sum() == 0:
         return f"{place(group.label)} ({group.rows:,}), the consensus is all zero."
     best = np.argsort(-share, kind="stable")
     enough = int(np.searchsorted(np.cumsum(share[best]) / share.sum(), 0.9)) + 1
-    top = [f"{named(features[j])} ({percent(share[j])})" for j in best[: min(enough, 6)]]
-    text = f"{place(group.label)} ({group.rows:,}), the consensus looks mostly at {listed(top)}"
+    share /= share.sum()
+    top = [f"{named(features[j])} ({percent(share[j])})" for j in best[: min(enough, MOST_NAMED)]]
+    word = "mostly at" if enough <= MOST_NAMED else "at many features, first of all"
+    text = f"{place(group.label)} ({group.rows:,}), the consensus looks {word} {listed(top)}"
     if group.relevant is None:
         return f"{text}."
     true = sum(share[j] for j, relevant in enumerate(group.relevant) if relevant)
-    return f"{text}; {percent(true / share.sum())} of it lies on truly relevant features."
+    return f"{text}; {percent(true)} of it lies on truly relevant features."
 
 
 def importance(table: pd.DataFrame) -> list[str]:
@@ -89,11 +96,16 @@ def importance(table: pd.DataFrame) -> list[str]:
         if of_seeds.to_numpy().any():
             return ["The consensus is empty: on no row have half of the seeds a feature in common."]
         return ["The masks are all zero: no feature has any importance."]
-    ranked = table.sort_values("consensus", ascending=False, kind="stable")
-    relevant = int((ranked["relevant"] > 0).sum())
+    # Of equal ones the irrelevant first, and none is found at 0: as in `scores.relevance_rank`.
+    true = table["relevant"] > 0
+    ranked = table.assign(true=true).sort_values(
+        ["consensus", "true"], ascending=[False, True], kind="stable"
+    )
+    relevant = int(true.sum())
     said = []
-    if ranked["relevant"].notna().any() and relevant:
-        found = int((ranked["relevant"].iloc[:relevant] > 0).sum())
+    if relevant:
+        first_ones = ranked.iloc[:relevant]
+        found = int((first_ones["true"] & (first_ones["consensus"] > 0)).sum())
         which = count(relevant, "feature")
         if relevant == 1:
             is_it = "is" if found else "is not"
@@ -111,15 +123,22 @@ def importance(table: pd.DataFrame) -> list[str]:
         spread = table[seeds].max(axis=1) - table[seeds].min(axis=1)
         widest = table.iloc[int(spread.to_numpy().argmax())]
         low, high = percent(widest[seeds].min()), percent(widest[seeds].max())
-        said.append(f"Seeds differ most on {named(str(widest['feature']))}: from {low} to {high}.")
+        if low != high:
+            name = named(str(widest["feature"]))
+            said.append(f"Seeds differ most on {name}: from {low} to {high}.")
     return said
 
 
-def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
-    """What the consensus gains over single seeds in what matters most here."""
+def scores(table: pd.DataFrame, *, noise: bool) -> list[str]:
+    """What the consensus gains over single seeds in what matters most here.
+
+    `noise`: whether any true probability is other than 0 and 1. The AUC does not say so: by chance
+    all rows of one label may come before those of the other.
+    """
+    several = bool(table["std"].notna().any())
     by_name = table.set_index("score")[["consensus", "mean"]].astype(float)
-    several = "Filled: the consensus; ring and line: mean and deviation of single seeds."
-    said = [several if seeds > 1 else "Filled: the one seed."]
+    spread = "Filled: the consensus; ring and line: mean and deviation of single seeds."
+    said = [spread if several else "Filled: the one seed."]
     texts = {
         "mask mass on relevant features": (
             percent,
@@ -130,15 +149,15 @@ def scores(table: pd.DataFrame, *, seeds: int) -> list[str]:
     for name, (text, sentence) in texts.items():
         if name in by_name.index:
             both, alone = text(by_name["consensus"][name]), text(by_name["mean"][name])
-            single = f", single seeds have {alone} on average" if seeds > 1 else ""
+            single = f", single seeds have {alone} on average" if several else ""
             said.append(f"{sentence.format(both)}{single}.")
     limit = table.set_index("score")["limit"].get("AUC", np.nan)
-    if limit == 1:
-        said.append("Labels have no noise: an AUC of 1 is possible.")
-    elif not np.isnan(limit):
+    if not np.isnan(limit):
         said.append(
-            f"Bar: the Bayes limit. Labels are noisy: the true probabilities have an AUC of"
+            "Bar: the Bayes limit. Labels are noisy: the true probabilities have an AUC of"
             f" {limit:.3f}."
+            if noise
+            else "Labels have no noise: an AUC of 1 is possible."
         )
     return said
 
@@ -159,8 +178,8 @@ def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
     middle, low = np.median(known), np.quantile(known, 0.05)
     return [
         meaning,
-        f"Half of the rows lie above {middle:.2f}, one in twenty below {low:.2f}; the lowest has"
-        f" {known.min():.2f}.",
+        f"Half of the rows have {middle:.2f} or more, one in twenty {low:.2f} or less; the lowest"
+        f" has {known.min():.2f}.",
     ]
 
 
@@ -188,13 +207,15 @@ def by_group(groups: Sequence[Group]) -> list[str]:
     return said
 
 
-def roc(curve: pd.DataFrame, area: float) -> list[str]:
-    """What the curve's area means."""
-    if curve.empty:
+def roc(label: npt.NDArray[np.floating], probability: npt.NDArray[np.floating]) -> list[str]:
+    """What the area under the curve means; rows of unknown label (NaN) are left out."""
+    known = ~np.isnan(label) & ~np.isnan(probability)
+    area = area_under_roc(probability[known], label[known] > 0.5)
+    if np.isnan(area):
         return ["A curve needs rows of both labels."]
     return [
         f"Of a yes and a no drawn at random, the yes has the higher probability {percent(area)} of"
-        " the time."
+        " the time (equal ones count half)."
     ]
 
 
@@ -208,9 +229,18 @@ def calibration(table: pd.DataFrame) -> list[str]:
         " agrees with the observed share (95 % interval)."
     ]
     if len(outside):
-        bold = (outside["observed"] - 0.5).abs() > (outside["predicted"] - 0.5).abs()
-        word = "too cautious" if bold.mean() > 0.5 else "too bold"
-        said.append(f"Where it does not, it is mostly {word}.")
+        observed, predicted = outside["observed"] - 0.5, outside["predicted"] - 0.5
+        right_side = observed * predicted > 0
+        ways = {
+            "too cautious": right_side & (observed.abs() > predicted.abs()),
+            "too bold": right_side & (observed.abs() < predicted.abs()),
+            "on the wrong side of 0.5": observed * predicted < 0,
+        }
+        said += [
+            f"Where it does not, it is mostly {word}."
+            for word, of in ways.items()
+            if of.mean() > 0.5
+        ]
     return said
 
 
@@ -240,6 +270,8 @@ def training(history: pd.DataFrame) -> list[str]:
     if len(end) > 1:
         low, high = end["loss"].min(), end["loss"].max()
         said.append(f"At the end the seeds lie between {low:.3f} and {high:.3f}.")
+    if end["epoch"].nunique() > 1:
+        said.append("Seeds have stopped early: a mean is of those that still train.")
     if "validation_loss" in history:
         said.append(_validation(history[history["seed"].isin(end["seed"])]))
     return said

@@ -27,9 +27,9 @@ NOTES = (
         "See whether a mask names what the model itself uses, row by row: sufficiency and"
         " comprehensiveness (DeYoung et al. 2020). A seed's mask is judged with that seed's own"
         " model, all else with all seeds together. They do not see whether the model is right."
-        " Replaced values come from another row to train on, so that where features are correlated"
-        " the model meets rows that it never saw. Features that a mask leaves at 0 come in random"
-        " order.",
+        " Replaced values come from a row that was trained on, so that where features are"
+        " correlated the model meets rows that it never saw. Features that a mask leaves at 0 come"
+        " in random order.",
     ),
     (
         "Small noise",
@@ -40,7 +40,8 @@ NOTES = (
         "Sees what depends on which rows happened to be drawn to train on: models are trained"
         " again on bootstrap resamples. Does not see what is wrong in all of them, such as a bias"
         " of the rows themselves. Resamples have few seeds: compare with as many other seeds on the"
-        " same rows. InterpreStability (Wa et al. 2023) correlates importances, whatever the rows.",
+        " same rows. InterpreStability (Wa et al. 2023) correlates importances, whatever the rows"
+        " and the sign: of two features it is 1, and where all have the same importance 0.",
     ),
 )
 

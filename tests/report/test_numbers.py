@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +24,7 @@ from tabnet.report import (
     payload,
     pooling,
     predictions,
-    scoreboard,
-    sentences,
+    report,
     store,
     words,
 )
@@ -140,6 +138,26 @@ def test_more_rows_are_held_as_bins_and_a_sample(
     np.testing.assert_array_equal(held.masks["step_1"], mask[held.position])
 
 
+def test_tenths_are_means_over_rows_however_the_bins_are_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """30 bins, of 1 or 2 rows."""
+    for name, cells in {"CELLS": 100, "SAMPLE_CELLS": 2800, "BINNED_CELLS": 1500}.items():
+        monkeypatch.setattr(store, name, cells)
+    explanation = opened(write(tmp_path, rows=47))
+    held = store.collect(explanation, sort_by="V10", features=tuple(range(10)))
+    assert held.bins is not None
+    assert set(np.diff(held.bins.edges)) == {1, 2}
+    order = np.argsort(explanation.key("V10"), kind="stable")
+    mask = np.concatenate(list(explanation.masks("consensus")))[order]
+    bins = len(held.bins.edges) - 1
+    starts = held.bins.edges[pooling.edges(bins, 10)]
+    for name, shares in report.tenths(explanation, held, "V10")["rows"]:
+        j = explanation.features.index(name)
+        expected = [mask[a:b, j].mean(dtype=np.float64) for a, b in pairwise(starts)]
+        np.testing.assert_allclose([float(share) for share in shares], expected, atol=0.00501)
+
+
 def test_groups_are_the_patterns_of_the_truth(tmp_path: Path) -> None:
     explanation = opened(write(tmp_path, rows=400))
     found = groups.groups(explanation, sort_by="V10")
@@ -153,6 +171,16 @@ def test_groups_are_the_patterns_of_the_truth(tmp_path: Path) -> None:
         relevant = [0, 1, 9] if ">" in group.label else [4, 5, 9]
         assert group.relevant is not None
         assert np.flatnonzero(group.relevant).tolist() == relevant
+
+
+@pytest.mark.parametrize("low", [0.1, 12.5, 1_234_567.25, 1_764_288_000.5, 1e-9])
+def test_the_border_of_two_groups_lies_between_them_as_it_is_written(low: float) -> None:
+    key = np.array([low, low * (1 + 1e-6)])
+    labels = groups.interval_labels("t", key, np.array([0, 1]), 2)
+    assert labels is not None
+    for label, sign in zip(labels, ("≤", ">"), strict=True):
+        border = float(label.removeprefix(f"t {sign} "))
+        assert key[0] <= border < key[1]
 
 
 @given(arrays(bool, st.tuples(st.integers(0, 30), st.integers(1, 70))))
@@ -175,10 +203,20 @@ def test_the_roc_curve_has_the_area_of_scikit_learn(pairs: list[tuple[bool, floa
     label, score = (np.array(column, dtype=float) for column in zip(*pairs, strict=True))
     curve = predictions.roc_table(label, score)
     if 0 < label.sum() < len(label):
-        expected = roc_auc_score(label, score)
-        assert predictions.area(curve) == pytest.approx(expected, abs=1e-3)
+        area = np.trapezoid(curve["tpr"], curve["fpr"])
+        assert area == pytest.approx(roc_auc_score(label, score), abs=1e-3)
     else:
         assert curve.empty
+
+
+def test_the_corner_of_a_perfect_roc_curve_is_not_cut_off() -> None:
+    curve = predictions.roc_table(np.repeat([0.0, 1.0], 100), np.arange(200.0))
+    assert np.trapezoid(curve["tpr"], curve["fpr"]) == 1
+
+
+def test_a_histogram_counts_what_is_outside_by_rounding() -> None:
+    values = np.array([1.0000001, -1e-6, 0.5, np.nan])
+    assert predictions.histogram(values, bins=2)["rows"].tolist() == [1, 2]
 
 
 def test_calibration_counts_every_row_once() -> None:
@@ -199,56 +237,6 @@ def test_a_squeezed_picture_is_still_a_picture() -> None:
     assert picture[:8] == b"\x89PNG\r\n\x1a\n"
     assert picture[-8:-4] == b"IEND"
     assert images.squeezed(picture) == picture
-
-
-@pytest.mark.parametrize("seeds", [1, 2])
-def test_of_one_seed_no_deviation_is_said_to_be_drawn(seeds: int) -> None:
-    scores = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": None}}}
-    said = sentences.scores(scoreboard.table({"a": scores}), seeds=seeds)
-    assert ("deviation" in said[0]) == (seeds > 1)
-    assert ("on average" in said[1]) == (seeds > 1)
-
-
-def test_sentences_do_not_claim_what_the_data_contradict() -> None:
-    wrong = {"feature": ["a", "b"], "relevant": [0.0, 1.0], "consensus": [0.9, 0.1]}
-    text = " ".join(sentences.importance(pd.DataFrame({**wrong, "seed_1": [0.9, 0.1]})))
-    assert "exactly" not in text
-    assert "is not the truly relevant one" in text
-    right = {**wrong, "relevant": [1.0, 0.0]}
-    assert "is the truly relevant one" in " ".join(sentences.importance(pd.DataFrame(right)))
-    three = {"feature": ["a", "b", "c"], "consensus": [0.6, 0.3, 0.1]}
-    for relevant, said in (
-        ([1.0, 0.5, 0.0], "The 2 features of highest importance are exactly the truly relevant"),
-        ([1.0, 0.0, 0.5], "Of the 2 features of highest importance, 1 are truly relevant"),
-        ([0.0, 1.0, 1.0], "Of the 2 features of highest importance, 1 are truly relevant"),
-    ):
-        table = pd.DataFrame({**three, "relevant": relevant})
-        assert said in " ".join(sentences.importance(table))
-
-
-def test_a_consensus_that_is_empty_is_no_mask_of_zeros() -> None:
-    table = pd.DataFrame({"feature": ["a", "b"], "consensus": [0.0, 0.0], "relevant": [1.0, 0.0]})
-    assert "all zero" in sentences.importance(table)[0]
-    seeds = table.assign(seed_1=[1.0, 0.0], seed_2=[0.0, 1.0])
-    assert sentences.importance(seeds)[0].startswith("The consensus is empty")
-
-
-def test_one_seed_is_compared_with_nothing() -> None:
-    def said(std: float | None) -> str:
-        one = {"consensus": {"auc": 0.9}, "seeds": {"auc": {"mean": 0.9, "std": std}}}
-        return sentences.comparison(scoreboard.table({"syn2": one}))[0]
-
-    assert said(None) == "One seed alone is its own consensus: there is nothing to compare."
-    assert said(0.0).startswith("The consensus is better than the mean of single seeds on 0 of 1")
-
-
-def test_agreement_is_said_of_whatever_is_known() -> None:
-    """Masks from elsewhere may come with agreements, and without those of single seeds."""
-    values = np.array([0.25, 0.5, 0.75], np.float32)
-    for seeds in (0, 2):
-        assert "the lowest has 0.25" in " ".join(sentences.agreement(values, seeds=seeds))
-    assert sentences.agreement(values[:1], seeds=2)[1] == "The one row has 0.25."
-    assert sentences.agreement(values, seeds=1)[0].startswith("One seed alone says nothing")
 
 
 @given(st.floats(0, 1))

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tabnet import tables
+from tabnet import scores, tables
 from tabnet.report import __main__ as command
 from tabnet.report import (
     contents,
@@ -161,19 +161,18 @@ def test_the_bayes_limit_is_shown_where_it_is_known(tmp_path: Path) -> None:
     root = write(tmp_path)
     noisy = with_limits(root, {"auc": 0.999, "accuracy": 0.98, "log_loss": 0.05, "brier": None})
     for phrase in (
-        "AUC, of 0.999 at best",
+        "AUC, Bayes limit 0.999",
         "the true probabilities have an AUC of 0.999",
         "0.9990 (−0.001)",
         "0.0500 (+0.020)",
     ):
         assert phrase in noisy
     certain = with_limits(root, {"auc": 1.0, "accuracy": 1.0, "log_loss": 0.0, "brier": 0.0})
-    assert "at best" not in certain
+    assert "Bayes limit 1" not in certain
     assert "an AUC of 1 is possible" in certain
     assert "1.0000 (−0.002)" in certain
     unknown = with_limits(root, None)
     assert "limit" not in unknown
-    assert "at best" not in unknown
 
 
 def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
@@ -266,6 +265,17 @@ def test_importance_knows_the_truth_with_or_without_its_file(tmp_path: Path) -> 
     columns = ["relevant", "consensus"]
     np.testing.assert_allclose(drawn(root).importance[columns], there[columns], atol=1e-6)
     assert there["relevant"].gt(0).any()
+
+
+def test_importance_is_a_distribution_also_where_rows_are_empty(tmp_path: Path) -> None:
+    root = write(tmp_path, rows=40)
+    (root / "reports/syn4/importance.csv").unlink()
+    path = root / "data/syn4/explanation/consensus.parquet"
+    mask = pd.read_parquet(path)
+    mask.iloc[10:] = 0.0
+    tables.write(path, pa.Table.from_pandas(mask, preserve_index=False))
+    expected = scores.importance(mask.to_numpy())
+    np.testing.assert_allclose(drawn(root).importance["consensus"], expected, atol=1e-6)
 
 
 CASES: dict[str, Any] = {

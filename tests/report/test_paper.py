@@ -237,8 +237,33 @@ def test_a_measure_that_contradicts_the_truth_is_not() -> None:
     assert found is not None
     assert found["within"]["bad_one"]["rma"] == -1
     text = " ".join(sentences.truth_free(found))
-    assert "on which it does not: syn2 (-1.00)" in text
+    assert "follows the truth best" not in text
     assert "not to be believed: bad one" in text
+
+
+def test_a_data_set_on_which_the_best_measure_fails_is_named() -> None:
+    found = truth_free.collect([made("syn2", measure="good"), made("syn4", measure="good")])
+    assert found is not None
+    found["by_dataset"]["syn2"]["good"] = dict.fromkeys(found["within"]["good"], -1.0)
+    text = " ".join(sentences.truth_free(found))
+    assert "on which it does not: syn2 (-1.00)" in text
+
+
+def test_an_undefined_correlation_is_none_of_0() -> None:
+    """As where all seeds of a data set have the same rate of false discoveries."""
+    found = truth_free.collect([made("syn2", measure="good"), made("syn4", measure="good")])
+    assert found is not None
+    found["by_dataset"]["syn2"]["good"]["fdr"] = None
+    assert "does not" not in " ".join(sentences.truth_free(found))
+
+
+def test_of_measures_that_all_fail_none_is_the_best() -> None:
+    found = truth_free.collect([made("syn2", measure="good")])
+    assert found is not None
+    found["within"]["good"] = dict.fromkeys(found["within"]["good"], 0.1)
+    text = " ".join(sentences.truth_free(found))
+    assert "follows the truth best" not in text
+    assert "not to be believed: good" in text
 
 
 def test_nothing_but_scores_makes_a_page() -> None:

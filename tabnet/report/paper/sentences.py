@@ -116,9 +116,9 @@ def peers(found: Mapping[str, Any]) -> list[str]:
     return [
         f"Most mask mass on relevant features, of {len(found)}: {listed(ranked)}.",
         "All are scored on the same rows in the same way; an attribution becomes a mask by its"
-        " absolute value, divided by its row's sum. Attributions are dense: nearly every cell is"
-        " above the threshold, so that their TPR is 1 and their false discoveries are the share of"
-        " irrelevant features, whatever they are worth. Compare them by mass, rank and average"
+        " absolute value, divided by its row's sum. Many attributions are dense: where nearly every"
+        " cell is above the threshold, TPR is 1 and false discoveries are the share of irrelevant"
+        " features, whatever they are worth. Compare those by mass, rank and average"
         f" precision. Seconds are wall times on {count(threads, 'thread')}.",
     ]
 
@@ -138,17 +138,18 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
         return [*texts, f"None is defined here: it takes {FEWEST} seeds or more that differ."]
     best = max(ranges, key=lambda name: ranges[name])
     low, high = ranges[best]
-    texts.append(
-        f"Over the seeds of a data set, {_words(best)} follows the truth best: {low:.2f} to"
-        f" {high:.2f}, by true score, in the mean of the data sets."
-    )
-    failing = [
-        f"{name} ({_range(table[best])[0]:.2f})"
-        for name, table in found["by_dataset"].items()
-        if _defined(table[best]) and _range(table[best])[0] < USELESS
-    ]
-    if failing:
-        texts.append(f"There are data sets on which it does not: {listed(failing)}.")
+    if high >= USELESS:
+        texts.append(
+            f"Over the seeds of a data set, {_words(best)} follows the truth best: {low:.2f} to"
+            f" {high:.2f}, by true score, in the mean of the data sets."
+        )
+        failing = [
+            f"{name} ({_range(table[best])[0]:.2f})"
+            for name, table in found["by_dataset"].items()
+            if _defined(table[best]) and _range(table[best])[0] < USELESS
+        ]
+        if failing:
+            texts.append(f"There are data sets on which it does not: {listed(failing)}.")
     useless = [_words(name) for name, (_, high) in ranges.items() if high < USELESS]
     if useless:
         texts.append(
@@ -167,8 +168,8 @@ def _defined(row: Mapping[str, float | None]) -> bool:
 
 
 def _range(row: Mapping[str, float | None]) -> tuple[float, float]:
-    """The lowest and the highest of a measure's correlations; an undefined one counts as 0."""
-    values = [value or 0.0 for value in row.values()]
+    """The lowest and the highest of a measure's correlations that are defined."""
+    values = [value for value in row.values() if value is not None]
     return min(values), max(values)
 
 
