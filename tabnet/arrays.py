@@ -22,6 +22,7 @@ def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
         names = tuple(map(str, x.columns))
         if len(set(names)) < len(names):
             raise InputError("x must have a different name for each column, however: some repeat")
+        _check_text(names, of="x must have columns")
         return names
     return tuple(f"x{d}" for d in range(1, np.asarray(x).shape[-1] + 1))
 
@@ -29,6 +30,8 @@ def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
 def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
     """`x` as a B x D float32 array; ValueError unless it is a table of finite numbers."""
     table = x if isinstance(x, pd.DataFrame) else _array(x)
+    if table.ndim == 0:
+        raise InputError(f"x must be rows x features, however: a {type(x).__name__}")
     if table.ndim != 2 or table.shape[1] == 0:
         raise InputError(f"x must be rows x features, however: an array of shape {table.shape}")
     with np.errstate(over="ignore"):  # what overflows is infinite, and named below
@@ -46,7 +49,8 @@ def _array(x: ArrayLike) -> NDArray[np.generic] | pd.DataFrame:
     """Rows that come without names, as an array of numbers; of objects, as a frame."""
     try:
         array = np.asarray(x)
-    except (ValueError, TypeError) as error:  # rows of several lengths, kinds that numpy lacks
+    # Rows of several lengths, kinds that numpy lacks; tensors on other devices or with gradients.
+    except (ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"x must be rows x features, however: {error}") from None
     if array.dtype.kind == "c":
         raise InputError("x must hold real numbers, however: complex ones")
@@ -131,15 +135,26 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)
         raise InputError(f"y must be labels of one kind, however: several are written {repeated}")
+    _check_text(names, of="y must be labels")
     check_classes(names, rows, of="y")
     return names, index.astype(np.int64)
+
+
+def _check_text(names: Sequence[str], *, of: str) -> None:
+    """ValueError for what no file can hold: halves of characters."""
+    for name in names:
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise InputError(f"{of} whose names are Unicode, however: {name!r}") from None
 
 
 def _labels(y: pd.Series | ArrayLike) -> NDArray[np.generic]:
     """Labels as an array that has each as it is."""
     try:
         labels = np.asarray(y)
-    except ValueError as error:  # lists of several lengths
+    # Lists of several lengths; tensors on other devices or with gradients.
+    except (ValueError, TypeError, RuntimeError) as error:
         raise InputError(f"y must be one label for each row, however: {error}") from None
     if isinstance(y, np.ma.MaskedArray):  # what a mask hides is missing
         labels = np.array(np.ma.getdata(y), dtype=object)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, Protocol
 
 import numpy as np
@@ -162,10 +163,12 @@ def explain(
 
     Raises ValueError for columns that are not the model's, numbers that are not finite or too large
     to compute with, a seed that was not trained, a device that the machine lacks, or `batch_rows`
-    below 1.
+    that is no whole number of at least 1.
     """
-    if batch_rows < 1:
-        raise InputError(f"batch_rows must be at least 1, however: {batch_rows}")
+    if not isinstance(batch_rows, Integral) or batch_rows < 1:
+        raise InputError(
+            f"batch_rows must be a whole number of at least 1, however: {batch_rows!r}"
+        )
     rows = model_rows(fitted, x)
     if seed != "auto":
         fitted.only(seed)

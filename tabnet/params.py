@@ -29,6 +29,7 @@ MAX_THREADS = 1024
 MAX_DRAWS = 1000
 MAX_SEED = 2**32 - 1
 MAX_NUMBER = 1e6  # float32 holds what comes of it
+MAX_PRIOR = 1e37  # and of this, times some ten standard deviations
 
 CLIP = 0.995  # the colours' quantile, as in the R package's vignette
 
@@ -179,6 +180,17 @@ class Model(Section):
     def _has_layers(self) -> Self:
         if self.n_independent + self.n_shared < 1:
             raise InputError("must have n_independent + n_shared of at least 1, however: 0")
+        return self
+
+    @model_validator(mode="after")
+    def _has_finite_priors(self) -> Self:
+        """The last one is up to gamma^(n_steps - 1)."""
+        most = MAX_PRIOR ** (1 / max(1, self.n_steps - 1))
+        if self.gamma > most:
+            raise InputError(
+                f"must have a gamma of at most {most:.5g} with n_steps of {self.n_steps}, however:"
+                f" {self.gamma:g}"
+            )
         return self
 
 

@@ -15,6 +15,7 @@ Order = NDArray[np.integer]
 
 logger = logging.getLogger(__name__)
 REMEDY = "try a lower train.learning_rate or train.clip_norm"
+LARGEST = float(np.finfo(np.float32).max)
 
 
 class Engine(Protocol):
@@ -159,14 +160,25 @@ class Survivors:
 
     def _drop(self, diverged: NDArray[np.bool_], reason: str) -> None:
         gone = [seed for seed, out in zip(self.seeds, diverged, strict=True) if out]
+        remedy = self._remedy() if gone else ""
         if gone and diverged.all() and not self.stopped:
             others = " and no other is left" if len(self._all) > 1 else ""
             raise InputError(
-                f"training must stay finite, however: seed {gone[0]}'s {reason}{others}; {REMEDY}"
+                f"training must stay finite, however: seed {gone[0]}'s {reason}{others}; {remedy}"
             )
         for seed in gone:
-            logger.warning("seed %d diverged and is left out: its %s; %s", seed, reason, REMEDY)
+            logger.warning("seed %d diverged and is left out: its %s; %s", seed, reason, remedy)
         self._leave(diverged)
+
+    def _remedy(self) -> str:
+        """What may help: no lower rate does where a feature's variance is beyond float32."""
+        if self._rows:
+            x = self._rows[0]
+            span = x.max(0).astype(np.float64) - x.min(0)
+            if (len(x) * span**2 > LARGEST).any():
+                d = int(span.argmax())
+                return f"scale feature {d + 1} of {len(span)}, whose values span {span[d]:.2g}"
+        return REMEDY
 
     def _leave(self, out: NDArray[np.bool_]) -> None:
         """Go on without some of the seeds that the engine holds."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from tabnet.training import Training
 from tabnet.weights import Fitted, initial
 
 Progress = Callable[[int, Losses], None]
+Chosen = TypeVar("Chosen", Model, Train)
 
 
 def fit(
@@ -62,7 +64,8 @@ def fit(
     >>> fitted.classes, fitted.seeds, len(history)
     (('False', 'True'), (1, 2), 6)
     """
-    model, train = model or Model(), train or Train()
+    model = _section(model, Model, of="model")
+    train = _section(train, Train, of="train")
     source = _source(x, y, train)
     buffers = Buffers(source, train.seeds, most=train.buffer_rows, share=train.validation_share)
     make = partial(_engine, model, source, train)
@@ -84,6 +87,15 @@ def fit(
         warm_starts=tuple(training.warm_starts),
     )
     return fitted, table(train.seeds, training.history, train.patience)
+
+
+def _section(given: Chosen | None, kind: type[Chosen], *, of: str) -> Chosen:
+    if given is None:
+        return kind()
+    if not isinstance(given, kind):
+        found = type(given).__name__
+        raise InputError(f"{of} must be a {kind.__name__}(...), however: a {found}")
+    return given
 
 
 def _source(

@@ -190,8 +190,9 @@ def test_rows_that_are_not_the_models_are_refused(fitted: Fitted, x: Floats) -> 
         explain(fitted, x[:, :3])
     with pytest.raises(ValueError, match=r"one of \[3, 1, 2\], however: 9"):
         explain(fitted, x, seed=9)
-    with pytest.raises(ValueError, match="batch_rows must be at least 1, however: 0"):
-        explain(fitted, x, batch_rows=0)
+    for rows in (0, 1.5, "a", None):
+        with pytest.raises(ValueError, match=f"number of at least 1, however: {rows!r}"):
+            explain(fitted, x, batch_rows=rows)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

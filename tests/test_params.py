@@ -244,6 +244,11 @@ BAD_VALUES = [
         "overrides.syn2.model must have n_independent + n_shared of at least 1, however: 0",
     ),
     (
+        "overrides__syn2__model",
+        "{gamma: 100, n_steps: 22}",
+        "overrides.syn2.model must have a gamma of at most 57.797 with n_steps of 22, however: 100",
+    ),
+    (
         "overrides__syn2__train",
         "{seeds: [1, 1]}",
         "overrides.syn2.train.seeds must have no entry twice, however: 1 is repeated",

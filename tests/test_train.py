@@ -15,6 +15,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from tabnet import device
 from tabnet.arrays import finite_rows
@@ -22,7 +23,7 @@ from tabnet.buffers import Buffers
 from tabnet.explain import explain
 from tabnet.kernel.engine import KernelEngine
 from tabnet.model import TabNet
-from tabnet.params import Model, Train
+from tabnet.params import MAX_NUMBER, MAX_PRIOR, Model, Train
 from tabnet.row_groups import RowGroups
 from tabnet.schedule import Schedule, batch_slices, learning_rate
 from tabnet.source import Arrays
@@ -238,6 +239,15 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("column a is complex128", pd.DataFrame({"a": np.ones(6, complex)}), y),
         ("column b is str", pd.DataFrame({"a": [1] * 6, "b": ["x"] * 6}), y),
         ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
+        ("rows x features, however: Can't call", torch.ones(6, 2, requires_grad=True), y),
+        ("one label for each row, however: Can't call", x, torch.ones(6, requires_grad=True)),
+        ("rows x features, however: a csr_matrix", csr_matrix(x), y),
+        (r"are Unicode, however: '\\ud800'", x, ["a", "\ud800"] * 3),
+        (
+            r"are Unicode, however: '\\ud800'",
+            pd.DataFrame(x[:, :1], columns=pd.Index(["\ud800"], dtype=object)),
+            y,
+        ),
     ]
 
 
@@ -248,10 +258,37 @@ def test_data_that_cannot_be_trained_on_is_refused(message: str, x: object, y: o
     assert "\n" not in str(error.value)
 
 
+def test_a_section_of_the_wrong_kind_is_refused() -> None:
+    for section in ({"train": {"epochs": 3}}, {"model": Train()}):
+        (name,) = section
+        with pytest.raises(ValueError, match=f"{name} must be a {name.title()}"):
+            fit(*data(20), **section)
+
+
 def test_a_loss_that_is_not_finite_stops_the_training() -> None:
     x, y = data(64)
     with pytest.raises(ValueError, match="seed 2's loss is not finite in epoch 1, batch 1"):
         fit(x * np.float32(1e38), y, train=Train(seeds=(2,), epochs=1))
+
+
+def test_what_is_too_large_to_normalise_is_named() -> None:
+    """No learning rate would help."""
+    x, y = data(64)
+    x[3, 1] = 1e20
+    slow = Train(seeds=(1,), epochs=1, learning_rate=1e-6, clip_norm=1e-6)
+    with pytest.raises(ValueError, match=r"; scale feature 2 of 4, whose values span 1e\+20"):
+        fit(x, y, train=slow)
+
+
+@pytest.mark.parametrize("n_steps", [2, 8, 22, 64])
+def test_the_largest_gamma_that_is_allowed_can_be_trained_with(n_steps: int) -> None:
+    gamma = min(MAX_NUMBER, MAX_PRIOR ** (1 / (n_steps - 1)) * (1 - 1e-9))
+    fitted, _ = fit(
+        *data(64),
+        model=Model(gamma=gamma, n_steps=n_steps),
+        train=Train(seeds=(1, 2), epochs=1, batch_size=16, learning_rate=1e-3),
+    )
+    assert fitted.seeds == (1, 2)
 
 
 def test_a_device_that_the_machine_lacks_is_refused() -> None:
