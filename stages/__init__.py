@@ -8,7 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stages import _limit
 from tabnet.errors import InputError
@@ -100,7 +100,14 @@ def _die_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _interrupted(kind: type[BaseException], *rest: Any) -> None:
+    """A person's Ctrl-C while modules are imported: no traceback of whatever was under way."""
+    if not issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, *rest)
+
+
 if sys.argv[0] == "-m":  # the process of a stage, whose imports, come next, are its largest part
+    sys.excepthook = _interrupted
     _die_with_parent()
     if _limit.watch(_name()):
         _die_with_parent()

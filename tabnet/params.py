@@ -354,17 +354,21 @@ class Params(Section):
         >>> Params(overrides={"syn2": Override(train={"epochs": 5})}).of("syn2").train.epochs
         5
         """
-        override = self.overrides.get(dataset, Override())
-        sections = {
+        sections = self._overridden(dataset, self.overrides.get(dataset, Override()))
+        return self.model_copy(update={**sections, "overrides": {}})
+
+    def _overridden(self, dataset: str, override: Override) -> dict[str, Section]:
+        return {
             name: _merged(getattr(self, name), changes, under=("overrides", dataset, name))
             for name, changes in override
         }
-        return self.model_copy(update={**sections, "overrides": {}})
 
     @model_validator(mode="after")
     def _overrides_are_valid(self) -> Self:
-        for dataset in self.overrides:
-            self.of(dataset)
+        for dataset, override in self.overrides.items():
+            # What is not run need not go with what is: it is looked at beside the defaults.
+            sections = self if dataset in self.datasets else Params()
+            sections._overridden(dataset, override)
         return self
 
     @model_validator(mode="after")

@@ -527,6 +527,18 @@ def test_an_override_changes_its_keys_of_its_data_set_alone(
     assert own.overrides == {}
 
 
+def test_a_data_set_that_is_not_run_stands_in_the_way_of_none(tmp_path: Path) -> None:
+    """Its batches are larger than the buffer that is enough for the others."""
+    small = {"train__batch_size": "100", "train__buffer_rows": "100", "datasets": "[syn2]"}
+    larger = {"overrides__syn4__train": "{batch_size: 200}"}
+    assert load(written(tmp_path, changed(**small, **larger))).train.buffer_rows == 100
+    line = "overrides.syn4.train.buffer_rows must be at least batch_size (200), however: 100"
+    both = changed(**{**small, "datasets": "[syn2, syn4]"}, **larger)
+    assert refusal(written(tmp_path, both)) == line
+    wrong = changed(**small, overrides__syn4__train="{epochs: 0}")
+    assert "syn4.train.epochs must be at least 1" in refusal(written(tmp_path, wrong))
+
+
 def test_the_shown_seed_is_one_of_each_data_set_that_runs(tmp_path: Path) -> None:
     other = {"overrides__syn4__train": "{seeds: [5, 6]}"}
     line = "explain.seed must be auto or one of overrides.syn4.train.seeds (5, 6), however: 3"

@@ -64,6 +64,19 @@ def started(main: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def test_an_interrupt_while_modules_are_imported_has_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "pydantic.py").write_text("raise KeyboardInterrupt")
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.check"],
+        env={**environment(), "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
+
+
 def test_a_stage_gets_parameters_and_arguments() -> None:
     done = started("print(params.train.epochs, dataset)", "syn4")
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{Params().train.epochs} syn4\n", "")

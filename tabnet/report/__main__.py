@@ -43,6 +43,8 @@ def run(options: argparse.Namespace) -> None:
     """Reads the folder, draws its report, and says where it is."""
     if not 0 < options.quantile <= 1:
         raise InputError(f"--quantile must be above 0 and at most 1, however: {options.quantile}")
+    if options.folder.exists() and not options.folder.is_dir():
+        raise InputError(f"the masks must be in a folder, however: {options.folder} is a file")
     if options.out.is_dir():
         raise InputError(f"--out must be a file, however: {options.out} is a folder")
     if options.numbers is not None and not options.numbers.is_dir():

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from tabnet.report import theme
+from tabnet.report import theme, words
 
 VALIDATION = "validation_loss"
 KINDS = ["rows trained on", "rows held out"]  # of the lines, where there are two
@@ -32,7 +32,7 @@ def training(history: pd.DataFrame) -> alt.LayerChart:
     """
     validated = VALIDATION in history
     data = history[["epoch", "seed", "loss", *([VALIDATION] if validated else [])]].round(5)
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, format="d"))
+    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE))
     scale = alt.Scale(zero=False, nice=True)
 
     def y(field: str) -> alt.Y:
@@ -110,7 +110,7 @@ def _truth(share: float) -> str:
 
 def _marked_names(table: pd.DataFrame) -> list[str]:
     """Feature names with the sign of their truth."""
-    pairs = zip(table["feature"], table["truth"], strict=True)
+    pairs = zip(words.shortened(table["feature"]), table["truth"], strict=True)
     return [f"{name}{SIGNS[truth]}" for name, truth in pairs]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from tabnet.report import theme
+from tabnet.report import theme, words
 from tabnet.report.charts import names_axis
 from tabnet.report.groups import Group
 
@@ -55,7 +55,7 @@ def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart
     numbers = base.mark_text(fontSize=11, aria=False)
     coloured = cells.encode(color=alt.Color("share:Q", scale=scale, legend=None))
     layers = [
-        coloured.add_params(alt.param(name="names", value=list(features))),
+        coloured.add_params(alt.param(name="names", value=words.shortened(features))),
         frames,
         numbers.encode(text=alt.Text("share:Q", format=".0%"), color=ink),
     ]

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from tabnet.report import pooling, theme
+from tabnet.report import pooling, theme, words
 
 ROW = 15  # height of a feature's row in pixels
 COLUMNS = 900  # of the plain chart: a column is a pixel
@@ -60,7 +60,13 @@ def row_axis(panels: int, features: Sequence[str]) -> alt.Y:
         maxExtent=width,
         labelExpr="labels[+datum.value]",
     )
-    return alt.Y("row:N", scale=alt.Scale(domain=rows, padding=0), axis=axis)
+    # Not by the marks: points and texts alone would get a scale of points, half a row off.
+    return alt.Y("row:N", scale=alt.Scale(type="band", domain=rows, padding=0), axis=axis)
+
+
+def positions_axis() -> alt.Axis:
+    """The x axis of observations."""
+    return alt.Axis(labelExpr=theme.WHOLE, tickMinStep=1, labelFlush=True, labelSeparation=10)
 
 
 def title_texts(panels: Sequence[str], features: int) -> alt.Chart:
@@ -75,7 +81,7 @@ def title_texts(panels: Sequence[str], features: int) -> alt.Chart:
 
 def text_parameters(panels: Sequence[str], features: Sequence[str]) -> list[alt.Parameter]:
     """The texts of axis and titles, as values: a name is never a field or an expression."""
-    labels = row_labels(len(panels), features)
+    labels = row_labels(len(panels), words.shortened(features))
     texts = {"labels": labels, "titles": panels}
     return [alt.param(name=n, value=[*map(visible, some)]) for n, some in texts.items()]
 
@@ -168,7 +174,7 @@ def heatmap(
         "start:Q",
         title=visible(title),
         scale=alt.Scale(domain=[0, max(size, 1)], nice=False),
-        axis=alt.Axis(format=",d", tickMinStep=1, labelFlush=True, labelSeparation=10),
+        axis=positions_axis(),
     )
     y = row_axis(len(masks), features)
     colour = alt.Color(

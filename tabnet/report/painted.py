@@ -42,7 +42,7 @@ def painted(
         "start:Q",
         title=None,
         scale=alt.Scale(domain=domain, nice=False, zero=False),
-        axis=alt.Axis(format=",d", tickMinStep=1, labelFlush=True, labelSeparation=10),
+        axis=heatmap.positions_axis(),
     )
     y = heatmap.row_axis(len(panels), features)
     rows = [heatmap.row_name(k, -1, count) for k in range(len(panels))]

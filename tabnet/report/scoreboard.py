@@ -84,7 +84,8 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     data = scores[scores["score"] != NAMES["log_loss"]]
     names = list(dict.fromkeys(data["dataset"]))
     data = data.assign(
-        low=(data["mean"] - data["std"]).round(4), high=(data["mean"] + data["std"]).round(4)
+        low=(data["mean"] - data["std"]).clip(lower=0).round(4),
+        high=(data["mean"] + data["std"]).clip(upper=1).round(4),
     )
     kept = [name for name in NAMES.values() if name in set(data["score"])]
     y = alt.Y("score:N", sort=kept, axis=None, scale=alt.Scale(domain=kept, paddingInner=0.45))
@@ -104,7 +105,9 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     def x(field: str) -> alt.X:
         return alt.X(field, title="score", axis=alt.Axis(grid=True, tickCount=6))
 
-    shape = _by_name(alt.Shape, names, ["circle", "square", "diamond", "triangle-up"])
+    # Another number of shapes than of colours: twenty data sets look different.
+    shapes = ["circle", "square", "diamond", "triangle-up", "cross"]
+    shape = _by_name(alt.Shape, names, shapes)
     rule = base.mark_rule(strokeWidth=1.5, aria=False).encode(x=x("low:Q"), x2="high:Q")
     ring = base.mark_point(size=45, fill=theme.CARD, aria=False).encode(x=x("mean:Q"), shape=shape)
     filled = base.mark_point(size=70, filled=True, opacity=1).encode(

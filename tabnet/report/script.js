@@ -26,15 +26,14 @@ function fill(select, options, chosen) {
 function controls() {
   fill(element("order"), facts.orders, facts.sort_by);
   element("order").onchange = (event) => reorder(event.target.value, [0, Infinity]);
-  fill(
-    element("seed"),
-    facts.seeds.map((seed) => [seed, seed === facts.shown ? `${seed} (shown first)` : seed]),
-    facts.shown,
-  );
-  element("seed").disabled = facts.seeds.length < 2;
+  const seeds = facts.seeds.map((seed) => [seed, seed === facts.shown ? `${seed} (first)` : seed]);
+  // The aggregate mask of a folder from elsewhere may be none of the seeds'.
+  if (facts.shown === null) seeds.unshift(["", "as in the file"]);
+  fill(element("seed"), seeds, facts.shown ?? "");
+  element("seed").disabled = seeds.length < 2;
   element("seed").onchange = (event) => {
     const before = source();
-    state.seed = Number(event.target.value);
+    state.seed = event.target.value === "" ? null : Number(event.target.value);
     if (source() === before) redraw().then(showDetail);
     else reorder(state.order, [0, Infinity]);
   };
@@ -58,7 +57,7 @@ function slider(kind) {
   input.max = 1;
   input.value = state.quantile[kind];
   const say = () => {
-    output.textContent = `${(100 * state.quantile[kind]).toFixed(1)} %`;
+    output.textContent = `${Number((100 * state.quantile[kind]).toPrecision(4))} %`;
     input.setAttribute("aria-valuetext", `${output.textContent} of the cells`);
   };
   input.oninput = () => {

@@ -56,7 +56,9 @@ def line(curve: pd.DataFrame, score: str) -> alt.LayerChart:
     data = pd.DataFrame(
         {"n": curve["n"], "mean": mean, "low": mean - std, "high": mean + std}
     ).round(5)
-    x = alt.X("n:Q", title="seeds", axis=alt.Axis(tickMinStep=1, format="d", tickCount=6))
+    x = alt.X(
+        "n:Q", title="seeds", axis=alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE, tickCount=6)
+    )
 
     def y(field: str) -> alt.Y:
         scale = alt.Scale(zero=False, nice=True)

@@ -142,7 +142,7 @@ def scores(table: pd.DataFrame, *, noise: bool) -> list[str]:
     texts = {
         "mask mass on relevant features": (
             percent,
-            "The consensus has {} of its mass on truly relevant features",
+            "Averaged over rows, the consensus has {} of its mass on truly relevant features",
         ),
         "AUC": ("{:.3f}".format, "The mean of the seeds' probabilities has an AUC of {}"),
     }
@@ -183,11 +183,16 @@ def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
     ]
 
 
-def empty(rows: int, of: int) -> str:
-    """On how many of the rows the seeds agree on nothing."""
+def empty(rows: int, of: int, *, seeds: int) -> str:
+    """On how many of the rows the consensus is 0, and why."""
+    why = (
+        "no step contributes to the prediction: the mask is"
+        if seeds == 1
+        else "no feature has half of the seeds: their consensus is"
+    )
     return (
-        f"On {rows:,} of {count(of, 'observation')} no feature has half of the seeds: their"
-        " consensus is empty."
+        f"On {rows:,} of {count(of, 'observation')} {why} empty. In scores such a row has no mass"
+        " where it should be; shares of all mask are of the other rows."
     )
 
 
@@ -261,20 +266,24 @@ def training(history: pd.DataFrame) -> list[str]:
     end = _ends(history)
     begin = history[(history["epoch"] == first) & history["seed"].isin(end["seed"])]
     where = f"epoch {last}" if (end["epoch"] == last).all() else "each seed's last epoch"
-    whose, loss = f"The mean loss of {count(len(end), 'seed')}", f"{end['loss'].mean():.3f}"
+    whose, loss = f"The mean loss of {count(len(end), 'seed')}", _loss(end["loss"].mean())
     said = [
-        f"{whose} goes from {begin['loss'].mean():.3f} (epoch {first}) to {loss} ({where})."
+        f"{whose} goes from {_loss(begin['loss'].mean())} (epoch {first}) to {loss} ({where})."
         if first < last
         else f"{whose} is {loss} in the one epoch."
     ]
     if len(end) > 1:
-        low, high = end["loss"].min(), end["loss"].max()
-        said.append(f"At the end the seeds lie between {low:.3f} and {high:.3f}.")
+        low, high = _loss(end["loss"].min()), _loss(end["loss"].max())
+        said.append(f"At the end the seeds lie between {low} and {high}.")
     if end["epoch"].nunique() > 1:
         said.append("Seeds have stopped early: a mean is of those that still train.")
     if "validation_loss" in history:
         said.append(_validation(history[history["seed"].isin(end["seed"])]))
     return said
+
+
+def _loss(value: float) -> str:
+    return f"{value:.3f}" if value < 1e4 else f"{value:.2e}"
 
 
 def diverged(epochs: Mapping[str, int]) -> str:
@@ -303,5 +312,5 @@ def _validation(history: pd.DataFrame) -> str:
     when = f"in epoch {first}" if first == last else f"in epochs {first} to {last}"
     return (
         f"On the rows that each seed held out it was lowest {when},"
-        f" {best['validation_loss'].mean():.3f} in the mean; those epochs' weights were kept."
+        f" {_loss(best['validation_loss'].mean())} in the mean; those epochs' weights were kept."
     )

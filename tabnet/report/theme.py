@@ -31,6 +31,9 @@ VARIABLES = {
 SCHEME: Final = "viridis"
 ZERO = "#440154"
 
+# The label of a whole number, and none of a tick between two.
+WHOLE = "datum.value % 1 ? '' : format(datum.value, ',d')"
+
 FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 
 

@@ -68,7 +68,7 @@ def section(trust: Trust, curves: pd.DataFrame) -> Section:
         " the masks name what the model uses, and do they stay when seeds, rows or the rows to"
         f" train on change a little? Measured on {count(trust.rows, 'row')}.",
     )
-    unmeasured = {"Agreement of seeds": _alone(trust), "Other rows": not trust.bootstrap.resamples}
+    unmeasured = {"Agreement of seeds": _alone(trust), "Other rows": not _compared(trust)}
     notes = tuple((title, text) for title, text in NOTES if not unmeasured.get(title))
     return Section(
         sentences=said, figures=figures, head=head, rows=tuple(_rows(trust)), notes=notes
@@ -78,6 +78,11 @@ def section(trust: Trust, curves: pd.DataFrame) -> Section:
 def _alone(trust: Trust) -> bool:
     """Whether there is one seed only: then nothing is spread over seeds."""
     return trust.seeds.agreement.std is None
+
+
+def _compared(trust: Trust) -> bool:
+    """Whether there are resamples to compare with each other."""
+    return trust.bootstrap.resamples > 1
 
 
 def enough(curves: pd.DataFrame) -> int:
@@ -147,7 +152,7 @@ def _rows(trust: Trust) -> list[Row]:
             seeds.noise_overlap,
             _percent,
         ),
-        *(_bootstrap(trust.bootstrap) if trust.bootstrap.resamples else []),
+        *(_bootstrap(trust.bootstrap) if _compared(trust) else []),
     ]
 
 

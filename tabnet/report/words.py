@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 
 import numpy as np
 
@@ -58,6 +59,33 @@ def named(name: str) -> str:
     ('V01', '“”', True)
     """
     return (name or "“”") if name.isascii() else f"\u2068{name}\u2069"
+
+
+def shortened(names: Iterable[str], *, most: int = 16) -> list[str]:
+    """Names for labels with room for so many characters, as many of them different as can be.
+
+    Of long ones the beginning is kept, both ends, the end, or what follows where they first differ.
+
+    >>> shortened(["short", ""]), shortened(["column number 1", "column number 2"], most=8)
+    (['short', '“”'], ['col…er 1', 'col…er 2'])
+    """
+    names = list(names)
+    long = [name for name in names if len(name) > most]
+    # What the first and the last one in the alphabet begin with, all do.
+    pairs = zip(min(long, default=""), max(long, default=""), strict=False)
+    differ = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    half = (most - 1) // 2
+
+    def short(cut: Callable[[str], str]) -> list[str]:
+        return [cut(name) if len(name) > most else name or "“”" for name in names]
+
+    ways = [
+        short(lambda name: f"{name[: most - 1]}…"),
+        short(lambda name: f"{name[:half]}…{name[half - most + 1 :]}"),
+        short(lambda name: f"…{name[1 - most :]}"),
+        short(lambda name: f"…{name[differ : differ + most - 2]}…"),
+    ]
+    return max(ways, key=lambda way: len(set(way)))
 
 
 def order_name(sort_by: str) -> str:

@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser
 
+from tabnet.report.__main__ import main
 from tests.report.browser import Opened
-from tests.report.example import read
+from tests.report.example import FEATURES, read, write
 
 ORDERS = ["row", "label", "prediction", "agreement", "feature:2", "feature:9"]
 
@@ -182,5 +184,25 @@ def test_a_tap_holds_an_observation_in_sight_and_a_drag_zooms(browser: Browser, 
         points = [{"x": box["x"] + x, "y": box["y"] + 40}] * (kind != "touchEnd")
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     page.wait_for_function("!document.getElementById('whole').hidden")
+    assert opened.said == []
+    opened.close()
+
+
+def test_a_mask_of_no_seed_is_an_entry_of_the_list_of_seeds(
+    browser: Browser, tmp_path: Path
+) -> None:
+    path = write(tmp_path, rows=60)
+    folder = path / "data/syn4/explanation"
+    mean = np.mean([read(path, f"aggregate_seed_{seed}") for seed in (1, 2, 3)], axis=0)
+    pd.DataFrame(mean, columns=list(FEATURES)).to_parquet(folder / "aggregate.parquet")
+    main([str(folder), "--out", str(path / "report.html")])
+    opened = Opened(browser, (path / "report.html").as_uri())
+    chosen = "document.getElementById('seed').selectedOptions[0].textContent"
+    titles = [opened.page.text_content("#heat svg") or ""]
+    assert opened.page.evaluate(chosen) == "as in the file"
+    for value in ("2", ""):
+        opened.choose("seed", value)
+        titles.append(opened.page.text_content("#heat svg") or "")
+    assert ["Aggregate of seed 2" in title for title in titles] == [False, True, False]
     assert opened.said == []
     opened.close()

@@ -13,8 +13,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from tabnet.report import images
+from tabnet.report.__main__ import main
 from tests.report.browser import SCHEMES, Bytes, Opened, decoded, slow
-from tests.report.example import by_v10, read
+from tests.report.example import FEATURES, by_v10, read, write
 
 WIDTHS = (360, slow(768), 1280, slow(2560))
 
@@ -167,3 +168,29 @@ def test_it_prints(browser: Browser, root: Path, tmp_path: Path) -> None:
     assert opened.page.evaluate(heat) == "auto"
     assert opened.page.pdf(format="A4", print_background=True).startswith(b"%PDF")
     opened.close()
+
+
+@pytest.mark.parametrize("truth", [True, False])
+def test_labels_and_titles_stand_at_their_rows(
+    browser: Browser, tmp_path: Path, *, truth: bool
+) -> None:
+    path = write(tmp_path, rows=60)
+    folder = path / "data/syn4/explanation"
+    command = [str(folder), "--out", str(path / "report.html")]
+    command += ["--relevance", str(path / "data/syn4/relevance.parquet")] if truth else []
+    main(command)
+    opened = Opened(browser, (path / "report.html").as_uri())
+    script = """() => [...document.querySelectorAll('#heat svg text')].map((text) => {
+        const box = text.getBoundingClientRect();
+        return [text.textContent, box.y + box.height / 2];
+    })"""
+    found = opened.page.evaluate(script)
+    box = opened.plot()
+    opened.close()
+    row = box["height"] / (5 * 12 - 1)
+    for name in (*FEATURES, "Consensus"):
+        middles = [y for text, y in found if text.split(" ")[0] == name]
+        first = FEATURES.index(name) + 1 if name in FEATURES else 0
+        places = [box["y"] + row * (12 * k + first + 0.5) for k in range(len(middles))]
+        assert len(middles) == (1 if name == "Consensus" else 5)
+        np.testing.assert_allclose(middles, places, atol=2)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from tabnet.params import Params
 from tabnet.report import (
+    charts,
     groups,
     images,
     page,
@@ -25,6 +27,7 @@ from tabnet.report import (
     pooling,
     predictions,
     report,
+    scoreboard,
     store,
     words,
 )
@@ -253,3 +256,27 @@ def test_embedded_json_cannot_leave_its_script(text: str) -> None:
     embedded = page.script_json({text: text})
     assert not set("<>&\u2028\u2029") & set(embedded)
     assert json.loads(embedded) == {text: text}
+
+
+def test_twenty_data_sets_look_different() -> None:
+    one = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": 0.3}}}
+    chart = scoreboard.comparison(scoreboard.table({f"data set {i}": one for i in range(20)}))
+    encoding = chart.to_dict()["layer"][-1]["encoding"]
+    looks = zip(*(encoding[name]["scale"]["range"] for name in ("color", "shape")), strict=True)
+    assert len(set(looks)) == 20
+
+
+def test_no_deviation_leaves_the_range_of_a_score() -> None:
+    one = {"consensus": {"auc": 1.0}, "seeds": {"auc": {"mean": 0.9, "std": 0.3}}}
+    drawn = scoreboard.comparison(scoreboard.table({"a": one})).to_dict()
+    (high,) = {row["high"] for rows in drawn["datasets"].values() for row in rows if "high" in row}
+    assert high == 1
+
+
+@pytest.mark.parametrize("last", [2, 3, 5])
+def test_ticks_between_whole_numbers_have_no_label(last: int) -> None:
+    history = pd.DataFrame({"epoch": range(1, last + 1), "seed": 7, "loss": 0.5})
+    history["loss"] /= history["epoch"]
+    drawn = images.svg(charts.training(history)).result()
+    ticks = re.findall(r">(\d+)</text>", drawn)
+    assert ticks == [str(n) for n in range(1, last + 1)]

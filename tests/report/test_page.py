@@ -143,7 +143,7 @@ def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
 
 def test_sentences_of_the_scores_say_them(html: str) -> None:
     text = Page(html).text
-    assert "The consensus has 97 % of its mass on truly relevant features, single seeds" in text
+    assert "the consensus has 97 % of its mass on truly relevant features, single seeds" in text
     assert "has an AUC of 0.998, single seeds have 0.968 on average." in text
 
 
@@ -374,6 +374,7 @@ def test_the_command_draws_a_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
         (["FOLDER", "--quantile", "0"], "--quantile must be above 0 and at most 1, however: 0.0"),
         (["FOLDER", "--masks", "x.gif"], "--masks must be a .png or .svg file, however: x.gif"),
         (["FOLDER", "--out", "."], "--out must be a file, however: . is a folder"),
+        (["params.yaml"], "the masks must be in a folder, however: params.yaml is a file"),
         (["FOLDER", "--numbers", "none"], "--numbers must be a folder, however: none"),
         (["FOLDER", "--values", "params.yaml"], "params.yaml: must be a whole Parquet file"),
     ],

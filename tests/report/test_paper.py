@@ -286,13 +286,15 @@ def test_rates_are_set_beside_invases() -> None:
     assert {cell.text for cell in table["consensus, here"]} == {"0.900 / 0.100"}
     assert all(len(row) == len(published.DATASETS) for row in table.values())
     _, said = sentences.masks(found["masks"])
-    assert "relevant features on Syn5, and" in said
+    assert "relevant features on Syn5 and makes" in said
     assert "false discoveries on Syn4." in said
     unknown = made("paper_syn1")
     unknown.metrics["consensus"].update(tpr=None, fdr=None)
-    _, said = sentences.masks(results.collect([unknown])["masks"])
-    assert "relevant features on none, and" in said
-    assert "false discoveries on none." in said
+    assert len(sentences.masks(results.collect([unknown])["masks"])) == 1
+    worse = made("paper_syn1")
+    worse.metrics["consensus"].update(tpr=0.1, fdr=0.9)
+    _, said = sentences.masks(results.collect([worse])["masks"])
+    assert "finds fewer relevant features on Syn1 and makes more false discoveries on Syn1" in said
     alone = results.collect([made("syn2")])
     assert len(sentences.masks(alone["masks"])) == 1
     assert len(tables.of(alone)["masks"]) == 1

@@ -3,9 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from tabnet.report import scoreboard, sentences
+from tabnet.report import scoreboard, sentences, words
 from tabnet.report.groups import Group
 
 
@@ -117,3 +119,30 @@ def test_many_features_are_not_said_to_be_few() -> None:
 
     assert "looks mostly at f0 (50 %) and f1 (50 %)" in said(2)
     assert "at many features, first of all f0 (2 %)" in said(40)
+
+
+@given(st.lists(st.text(max_size=30)))
+def test_labels_are_short_and_no_more_alike_than_they_must_be(names: list[str]) -> None:
+    short = words.shortened(names)
+    assert max(map(len, short), default=0) <= 16
+    for name, label in zip(names, short, strict=True):
+        assert len(name) > 16 or label == (name or "“”")
+    assert len(set(short)) >= len({name[:15] for name in names if len(name) > 16})
+
+
+@pytest.mark.parametrize(
+    "name", ["feature number {} of the table", "{} of the last table", "sensor/a/b/c/d/{}"]
+)
+def test_long_names_that_differ_have_labels_that_differ(name: str) -> None:
+    names = [name.format(f"{i:03d}") for i in range(100)]
+    assert len(set(words.shortened(names))) == 100
+
+
+def test_a_loss_out_of_bounds_is_short() -> None:
+    history = pd.DataFrame({"epoch": [1, 2], "seed": [1, 1], "loss": [2.27924e12, 0.5]})
+    assert "from 2.28e+12 (epoch 1) to 0.500" in sentences.training(history)[0]
+
+
+def test_why_a_consensus_is_empty_depends_on_the_seeds() -> None:
+    assert "half of the seeds" in sentences.empty(1, 10, seeds=3)
+    assert "no step contributes" in sentences.empty(1, 10, seeds=1)

@@ -64,18 +64,27 @@ def _beside_invase(found: Mapping[str, Any]) -> list[str]:
     pairs = {
         published.DATASETS[name]: (one["consensus"], one["published"]["INVASE"])
         for name, one in found.items()
-        if one["published"]
+        if one["published"] and None not in (one["consensus"]["tpr"], one["consensus"]["fdr"])
     }
     if not pairs:
         return []
     finds = [name for name, (ours, theirs) in pairs.items() if _upto(theirs, ours, "tpr")]
     spares = [name for name, (ours, theirs) in pairs.items() if _upto(ours, theirs, "fdr")]
+    everywhere = list(pairs)
+    finding = (
+        f"finds at least as many of the relevant features on {listed(finds)}"
+        if finds
+        else f"finds fewer relevant features on {listed(everywhere)}"
+    )
+    sparing = (
+        f"makes no more false discoveries on {listed(spares)}"
+        if spares
+        else f"makes more false discoveries on {listed(everywhere)}"
+    )
     return [
         "The TabNet paper has no such scores. INVASE (Yoon et al. 2019) has the true positive and"
         " false discovery rates of what it and others select on the paper's data sets. Beside it,"
-        f" the consensus finds at least as many of the relevant features on"
-        f" {listed(finds or ['none'])}, and makes no more false discoveries on"
-        f" {listed(spares or ['none'])}. Its rows are others, drawn alike."
+        f" the consensus {finding} and {sparing}. Its rows are others, drawn alike."
     ]
 
 
@@ -94,6 +103,11 @@ def _beside_the_seeds(found: Mapping[str, Any]) -> str:
     claim = "The consensus has more of its mass on relevant features than each of its seeds"
     if not exceptions:
         return f"{claim}, on every data set."
+    if len(exceptions) == len(found):
+        return (
+            "On every data set there are seeds with as much of their mass on relevant features as"
+            f" the consensus has, or more: {listed(exceptions)}."
+        )
     return f"{claim}, except on {listed(exceptions)} (in brackets: seeds with as much or more)."
 
 
