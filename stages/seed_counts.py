@@ -30,7 +30,7 @@ PART = 10  # times are taken of a tenth of the epochs
 
 
 def main(params: Params, dataset: str) -> None:
-    """Writes reports/<dataset>/seed_counts.html, .csv (the curve) and .json (everything)."""
+    """Writes reports/<dataset>/seed_counts.html, .csv (the curve) and .json (all else)."""
     data, reports = Path("data", dataset), Path("reports", dataset)
     fitted = weights.load(data / "model.safetensors")
     x, label = labelled.read(data / f"{params.explain.split}.parquet", fitted.features)
@@ -96,7 +96,7 @@ def _of_average(
 
 
 def _seconds(data: Path, fitted: Fitted, params: Params, n: int) -> float:
-    """How long n seeds take to train: ten times a tenth of the epochs."""
+    """How long n seeds take to train, about: a tenth of the epochs, times as many."""
     x, label = labelled.read(data / "train.parquet", fitted.features)
     epochs = max(1, params.train.epochs // PART)
     some = params.train.afresh(fitted.seeds[:n]).model_copy(update={"epochs": epochs})

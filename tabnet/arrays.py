@@ -115,7 +115,8 @@ def _shown(cell: object) -> str:
 def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """The classes of `rows` labels, sorted, as text; and each row's index among them.
 
-    Raises ValueError unless there is a label for each of two rows or more, of two classes or more.
+    Raises ValueError unless there is a label for each of two rows or more, of two classes or more,
+    of one kind, without fractions, each written in another way.
     """
     labels = _labels(y)
     if labels.shape != (rows,):

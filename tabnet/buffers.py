@@ -31,8 +31,9 @@ class Buffer(NamedTuple):
 class Buffers:
     """What each of the seeds trains on and validates on, of buffers of `most` rows each.
 
-    A group that is too much for what is left of a buffer starts the next one. Raises ValueError if
-    `share` leaves no rows to train on or to validate on.
+    A group that is too much for what is left of a buffer starts the next one, unless that would
+    leave fewer than two rows to train on in one. While one is used the next one is read. Raises
+    ValueError if `share` leaves no rows to train on or to validate on.
     """
 
     def __init__(self, source: Source, seeds: Sequence[int], *, most: int, share: float) -> None:

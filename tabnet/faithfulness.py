@@ -50,7 +50,7 @@ def places(mask: Floats, tie: Floats) -> Places:
 
 
 def counts(n_features: int, *, most: int = 20) -> NDArray[np.int64]:
-    """The numbers k of features to keep or remove: all from 0 to D, of many only the first ones.
+    """The numbers k of features to keep or remove: all from 0 to D, of many ever fewer.
 
     Above `most` features the numbers grow geometrically, since what matters comes first.
 

@@ -23,7 +23,7 @@ def mask_scores(mask: Mask, relevance: Bools, *, threshold: float) -> dict[str, 
     - `mask_auroc`, `mask_average_precision`: of all cells together, ranked by the mask.
 
     Raises:
-        ValueError: the shapes differ, or there are no rows.
+        ValueError: the shapes differ or are not B x D, or there are no rows.
     """
     if mask.shape != relevance.shape or mask.ndim != 2 or not len(mask):
         raise ValueError(
@@ -78,7 +78,7 @@ def prediction_scores(probability: NDArray[np.floating], label: Bools) -> dict[s
     scikit-learn does: it is finite.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ or are not B.
     """
     if probability.shape != label.shape or label.ndim != 1:
         raise ValueError(
@@ -101,7 +101,7 @@ def bayes_scores(probability: NDArray[np.float64], label: Bools) -> dict[str, fl
     The log loss is exact: 0 where labels have no noise, infinite for a label that cannot be.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ or are not B.
     """
     found = prediction_scores(probability, label)
     if not len(label):

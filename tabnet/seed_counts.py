@@ -51,7 +51,7 @@ def combined(
 ) -> dict[str, dict[int, Scores]]:
     """Each way to combine masks, of subsets of each of `counts` seeds: the scores' means.
 
-    Without the counts of which a way is the same as another.
+    Without the counts below `FEWEST`.
     """
     return {
         name: {

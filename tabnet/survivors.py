@@ -108,8 +108,8 @@ class Survivors:
         Returns the losses of all seeds, batches x all seeds x 2: NaN, at all of these batches, for
         those that have left before or diverge at one of them and leave after the last.
 
-        Raises ValueError, naming epoch, batch and seed, if that leaves none; `done` batches of the
-        epoch came before these.
+        Raises ValueError, naming epoch, batch and seed, if that leaves none and none has stopped in
+        good health; `done` batches of the epoch came before these.
         """
         losses = np.full((len(batches), len(self._all), 2), np.nan)
         if not self.kept:

@@ -56,7 +56,8 @@ class Writer:
         """Appends rows of the schema's columns, in any order.
 
         Raises:
-            ValueError: other columns than the schema's, or values that do not fit its types.
+            ValueError: other columns than the schema's, or values that cannot be cast to its types.
+                Numbers beyond float32 become infinite.
         """
         names = self._schema.names
         if sorted(batch.schema.names) != sorted(names):
@@ -143,9 +144,9 @@ def read(path: PathLike, *, columns: Sequence[str] | pa.Schema | None = None) ->
     """A Parquet file's columns: all, those named, or those of a schema and of its types.
 
     Raises:
-        OSError: the file is missing or cannot be read.
-        ValueError: it is no Parquet file, is damaged, or lacks a column or its type; one line
-            that names the file.
+        OSError: the file is missing, or a folder.
+        ValueError: it cannot be read, is no Parquet file, is damaged, does not fit into memory, or
+            lacks a column or its type, or has it twice; one line that names the file.
     """
     with _opened(path) as file:
         names = _checked(path, file, columns)

@@ -96,7 +96,7 @@ class _Config(BaseModel):
     digest: str = ""
 
     def text(self) -> str:
-        """As it is in the file: what says nothing is left out."""
+        """As it is in the file, without best epochs and warm starts where there are none."""
         empty = {name for name in ("best_epochs", "warm_starts") if not getattr(self, name)}
         return self.model_dump_json(exclude=empty)
 

@@ -1,13 +1,13 @@
 """Other ways to learn which features matter, measured on the same rows and with the same scores.
 
-Their packages are the optional dependency `peers`; nothing outside this folder needs them.
+Their packages are the optional dependency `peers`, which no stage but `peers` needs.
 """
 
 from importlib.util import find_spec
 
 from tabnet.errors import InputError
 
-PACKAGES = ("captum", "lightgbm", "pytorch_tabnet")
+PACKAGES = ("captum", "lightgbm", "pytorch_tabnet", "sklearn")
 
 
 def check_installed() -> None:

@@ -21,8 +21,8 @@ VALIDATION = 0.2  # of the rows to train on: where a peer stops early
 class Measured:
     """What a method says of the rows to test.
 
-    `mask` is B x D, >= 0, each row on the simplex or all 0; `probability` is P(yes), B; `seconds`
-    are wall time, of training the model and of explaining all B rows; `settings` say how.
+    `mask` is B x D, >= 0, each row on the simplex or all 0; `probability` is P(yes), B;
+    `train_seconds` and `explain_seconds` are wall time, of all B rows; `settings` say how.
     """
 
     name: str

@@ -16,7 +16,10 @@ from tabnet.weights import Fitted
 def measure(
     fitted: Fitted, train: Rows, test: Rows, *, model: Model, settings: Train
 ) -> Iterator[Measured]:
-    """Ours, pytorch-tabnet, and boosted trees; each on `settings.threads` threads.
+    """Ours, pytorch-tabnet, and boosted trees.
+
+    On `settings.threads` threads, but for our masks, which take as many as there are cores, and for
+    permutations, which take one.
 
     `train` and `test` are the rows that `fitted` was trained on and is tested with, by `model` and
     `settings`. The peers take the first of its seeds.

@@ -31,8 +31,8 @@ def parser() -> argparse.ArgumentParser:
     add("--name", help="what to call the data (the name of the folder)")
     add("--values", type=Path, help="Parquet file of the explained rows' features")
     add("--relevance", type=Path, help="Parquet file of the truly relevant cells")
-    add("--split", default="test", help="rows of --relevance that were explained (test)")
-    add("--numbers", type=Path, help="folder of metrics.json, history.csv, importance.csv")
+    add("--split", help="which rows these are, also those of --relevance (test, with --relevance)")
+    add("--numbers", type=Path, help=f"folder of {', '.join(numbers.FILES)} (FOLDER)")
     add("--sort-by", default="row", help="row, a feature, label, prediction or agreement (row)")
     add("--quantile", type=float, default=0.995, help="clips the colours; 1 does not (0.995)")
     add("--masks", type=Path, help="also draw the masks as this .png or .svg file")
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
         name=options.name or options.folder.resolve().name,
         values=options.values,
         relevance=options.relevance,
-        split=options.split,
+        split=options.split or ("test" if options.relevance else ""),
     )
     drawn = report.collect(
         explanation,

@@ -14,7 +14,7 @@ from tabnet import tables
 from tabnet.files import digest
 from tabnet.report.explanation import Explanation
 
-# Of params.yaml, those that decide what a report shows.
+# Of params.yaml, those that decide what a report shows, but for how it is drawn.
 SECTIONS = ("generate", "model", "train", "explain", "evaluate", "trust")
 LIBRARIES = ("altair", "vl-convert-python", "numpy", "pandas", "pyarrow", "Jinja2")
 
@@ -68,6 +68,6 @@ def of_folder(explanation: Explanation) -> Blocks:
 
 
 def of_pipeline(explanation: Explanation, params: Mapping[str, object]) -> Blocks:
-    """The same, and the parameters that led to the explanation."""
+    """The same, and the parameters of the stages before the report."""
     tree = {section: params[section] for section in SECTIONS}
     return [{"title": "Parameters", "rows": parameters(tree)}, *of_folder(explanation)]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabnet.report import theme
 
-# All lie in 0..1; of those named here with "lower", less is better.
+# All but the log loss lie in 0..1; of those named here with "lower", less is better.
 NAMES = {
     "auc": "AUC",
     "accuracy": "accuracy",

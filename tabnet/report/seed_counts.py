@@ -13,7 +13,7 @@ from tabnet.report import page, theme
 from tabnet.report.cells import MASKS, Cell, Table, best, marked, number
 from tabnet.report.images import drawn, inline
 from tabnet.report.provenance import Blocks
-from tabnet.report.words import deviating, listed
+from tabnet.report.words import count, deviating, listed
 
 FIGURES = {"rma": "mass on relevant", "fdr": "false discoveries", "auc": "AUC"}
 SCORES = {**MASKS, "auc": "AUC"}
@@ -94,10 +94,12 @@ def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
     }
     most = max(scores.values())
     best = listed([way.replace("_", " ") for way, score in scores.items() if score == most])
+    judged = listed(list(FIGURES.values()))
     where = (
-        f"From {n} seeds on, the scores stay within {NEAR} of those of all {total}."
+        f"From {count(n, 'seed')} on, {judged} stay within {NEAR} of those of all {total}."
         if n < total
-        else f"No fewer seeds come within {NEAR} of the scores of all {total}: more may help still."
+        else f"One seed fewer is further than {NEAR} from what all {total} have, in one of {judged}:"
+        " more may help still."
     )
     return [
         where,
@@ -105,7 +107,7 @@ def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
         " selects is selected: hence the steps.",
         f"Of the ways to combine all {total} seeds, most mass on relevant features after the false"
         f" discoveries: {best}.",
-        "Seconds are ten times those of a tenth of the epochs, without early stopping.",
+        "Seconds are those of about a tenth of the epochs, times as many.",
     ]
 
 

@@ -21,7 +21,7 @@ MOST_NAMED = 6  # features in a sentence
 def size(explanation: Explanation) -> str:
     """How much was explained."""
     parts = [
-        count(explanation.rows, f"{explanation.split} observation"),
+        count(explanation.rows, f"{explanation.split} observation".lstrip()),
         count(len(explanation.features), "feature"),
     ]
     # Masks from elsewhere may come without those of steps or of seeds.

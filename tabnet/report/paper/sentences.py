@@ -133,7 +133,8 @@ def peers(found: Mapping[str, Any]) -> list[str]:
         " absolute value, divided by its row's sum. Many attributions are dense: where nearly every"
         " cell is above the threshold, TPR is 1 and false discoveries are the share of irrelevant"
         " features, whatever they are worth. Compare those by mass, rank and average"
-        f" precision. Seconds are wall times on {count(threads, 'thread')}.",
+        f" precision. Seconds are wall times on {count(threads, 'thread')}; our masks are explained"
+        " on as many as there are cores, permutations on one.",
     ]
 
 
