@@ -31,7 +31,10 @@ def training(history: pd.DataFrame) -> alt.LayerChart:
     'LayerChart'
     """
     validated = VALIDATION in history
-    data = history[["epoch", "seed", "loss", *([VALIDATION] if validated else [])]].round(5)
+    losses = ["loss", *([VALIDATION] if validated else [])]
+    data = history[["epoch", "seed", *losses]].copy()
+    # Digits that count: of small losses, too, there is a logarithm.
+    data[losses] = data[losses].map(lambda loss: float(f"{loss:.5g}"))
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE))
     scale = alt.Scale(zero=False, nice=True)
 

@@ -106,9 +106,13 @@ export function permutation(order) {
   return remembered(`order ${order}`, () => {
     const result = Uint32Array.from({ length: rows.count }, (_, i) => i);
     if (order === facts.sort_by) return result;
-    const keys = Float64Array.from(result, keyOf(order)).map((v) => (isNaN(v) ? Infinity : v));
+    const keys = Float64Array.from(result, keyOf(order));
+    const missing = Uint8Array.from(keys, isNaN);
     const tie = arrays["row"];
-    return result.sort((a, b) => (keys[a] === keys[b] ? tie[a] - tie[b] : keys[a] - keys[b]));
+    return result.sort((a, b) => {
+      if (missing[a] || missing[b]) return missing[a] - missing[b] || tie[a] - tie[b];
+      return keys[a] === keys[b] ? tie[a] - tie[b] : keys[a] - keys[b];
+    });
   });
 }
 

@@ -39,22 +39,23 @@ def pack(held: Store, explanation: Explanation) -> tuple[str, dict[str, Any]]:
         arrays[name] = payload.levels(values.T, largest, top=top)
         scales[name] = largest / top
 
-    arrays["key"] = payload.rounded(held.key)
+    # Numbers that rows are ordered by are not rounded: they would be in another order.
+    arrays["key"] = held.key.astype(np.float32)
     for panel, mask in held.masks.items():
         add(f"mask:{panel}", mask, FINE if panel in store.panels(explanation) else COARSE)
     if held.values is not None:
-        arrays["values"] = payload.rounded(held.values.T)
+        arrays["values"] = held.values.T.astype(np.float32)
     if held.truth is not None:
         arrays["truth"] = held.truth.T.astype(np.uint8) * np.uint8(TRUTH_LEVELS)
     if (p := held.predictions) is not None:
         arrays["label"] = np.nan_to_num(p.label, nan=TRUTH_LEVELS).astype(np.uint8)
-        arrays["probability"] = payload.rounded(p.probability)
-        arrays["agreement"] = payload.rounded(p.agreement)
+        arrays["probability"] = p.probability.astype(np.float32)
+        arrays["agreement"] = p.agreement.astype(np.float32)
     if held.by_seed is not None:
         add("by_seed", held.by_seed, COARSE)
     if (bins := held.bins) is not None:
         arrays["bin_edges"] = bins.edges.astype(np.uint32)
-        arrays["bin_key"] = payload.rounded(bins.key)
+        arrays["bin_key"] = bins.key.astype(np.float32)
         for panel in bins.peak:
             add(f"peak:{panel}", bins.peak[panel], FINE)
             add(f"mean:{panel}", bins.mean[panel], FINE)

@@ -3,6 +3,8 @@
 import {
   D,
   K,
+  arrays,
+  bins,
   clipOf,
   element,
   facts,
@@ -166,7 +168,8 @@ function titleOf(panel) {
   const { name, mask } = facts.panels[panel];
   const seed = mask === "aggregate" ? state.seed : facts.shown;
   const whose = mask === "consensus" || seed === null ? "" : ` of seed ${seed}`;
-  return `${name}${whose} · colours end at ${clipOf(panel).toPrecision(2)}`;
+  const end = heat.width() > 300 ? "colours end at" : "to"; // with room for it
+  return `${name}${whose} · ${end} ${clipOf(panel).toPrecision(2)}`;
 }
 
 let turn = 0;
@@ -200,16 +203,28 @@ export function zoom(lo, hi) {
   const start = Math.max(0, Math.min(extent - width, lo));
   state.lo = source() === rows ? Math.round(start) : start;
   state.hi = source() === rows ? Math.round(start + width) : start + width;
-  element("whole").hidden = state.lo <= 0 && state.hi >= extent;
+  const whole = element("whole");
+  const last = document.activeElement === whole;
+  whole.hidden = state.lo <= 0 && state.hi >= extent;
+  if (whole.hidden && last) element("heat").focus({ preventScroll: true });
   showRange();
   return redraw();
+}
+
+/** The first position that is shown, and the one past the last. */
+function shownRange() {
+  const { extent, count } = source();
+  const [lo, hi] = [state.lo, state.hi].map((position) => (position * count) / extent);
+  const [first, last] = [Math.floor(lo + 1e-6), Math.ceil(hi - 1e-6)];
+  return source() === bins ? [arrays["bin_edges"][first], arrays["bin_edges"][last]] : [first, last];
 }
 
 export function showRange() {
   const { extent } = source();
   const part = state.lo > 0 || state.hi < extent;
   const of = `${extent.toLocaleString("en")} ${source() === rows && facts.bins ? "sampled " : ""}`;
-  const range = `${(Math.floor(state.lo) + 1).toLocaleString("en")} to ${Math.ceil(state.hi).toLocaleString("en")} of `;
+  const [first, last] = shownRange();
+  const range = `${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of `;
   element("range").textContent = `${part ? range : ""}${of}observation${extent === 1 ? "" : "s"}`;
 }
 

@@ -13,9 +13,19 @@ import {
   source,
   state,
 } from "./columns.js";
-import { ROWS, addCells, band, corner, heat, place, placeCross, zoom } from "./heatmap.js";
+import { ROWS, addCells, band, corner, heat, line, place, placeCross, zoom } from "./heatmap.js";
 
 const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "missing");
+
+/** A feature's value, to as many digits as are right of any size. */
+function sized(value) {
+  const size = Math.abs(value);
+  if (isNaN(value)) return "missing";
+  if (size === 0 || size === Infinity) return String(value);
+  if (size < 0.001 || size >= 1e6) return value.toExponential(3);
+  return value.toFixed(size < 1000 ? 3 : 1);
+}
+
 const detail = element("detail");
 const detailRows = [];
 
@@ -95,7 +105,7 @@ export function showDetail() {
     const truth = isRelevant(from, f, column) ? "true" : "";
     row.className = `${f === state.feature ? "here" : ""} ${truth}`;
     const values = from === rows && arrays["values"];
-    row.cells[1].textContent = values ? number(values[f * from.count + column], 3) : "";
+    row.cells[1].textContent = values ? sized(values[f * from.count + column]) : "";
     masks.forEach(({ values, scale }, k) => {
       const value = scale * values[f * from.count + column];
       const cell = row.cells[k + 2];
@@ -137,7 +147,7 @@ function under(event) {
   return {
     x,
     inside: inside && source().count > 0,
-    at: Math.max(0, Math.min(source().extent - 1e-9, position)),
+    at: Math.max(state.lo, Math.min(state.hi - 1e-9, position)),
     panel: Math.min(K - 1, Math.floor(row / (D + 2))),
     feature: Math.max(0, Math.min(D - 1, (row % (D + 2)) - 1)),
   };
@@ -203,26 +213,31 @@ function wheel(event) {
 function key(name, shift) {
   const { extent, count } = source();
   const width = state.hi - state.lo;
-  const step = shift ? width / 20 : Math.max(extent / count, width / heat.width());
+  const column = extent / count; // a stored one
+  const step = shift ? width / 20 : width / heat.width();
+  const columns = Math.max(1, Math.round(step / column));
   let { at, panel, feature } = state;
+  // In the middle of a column: a sum of fractions may end just before its beginning.
+  const middle = (Math.floor(at / column + 1e-6) + 0.5) * column;
   if (at < 0) at = state.lo;
-  else if (name === "ArrowRight") at += source() === rows ? Math.max(1, Math.round(step)) : step;
-  else if (name === "ArrowLeft") at -= source() === rows ? Math.max(1, Math.round(step)) : step;
+  else if (name === "ArrowRight") at = middle + columns * column;
+  else if (name === "ArrowLeft") at = middle - columns * column;
   const row = panel * D + feature + { ArrowDown: 1, ArrowUp: -1 }[name];
   if (name === "ArrowDown" || name === "ArrowUp") {
     panel = Math.floor(((row + K * D) % (K * D)) / D);
     feature = (row + K * D) % D;
   } else if (name === "Home") at = 0;
-  else if (name === "End") at = extent - extent / count;
+  else if (name === "End") at = extent - column / 2;
   else if (name === "+" || name === "=") zoom(at - width / 4, at + width / 4);
   else if (name === "-") zoom(at - width, at + width);
   else if (name === "0") zoom(0, extent);
   else if (name === "Escape") state.held = false;
   else if (!name.startsWith("Arrow")) return false;
-  at = Math.max(0, Math.min(extent - extent / count, at));
+  at = Math.max(0, Math.min(extent - column / 2, at));
   if (at < state.lo || at >= state.hi)
     zoom(at - (state.hi - state.lo) / 2, at + (state.hi - state.lo) / 2);
   point(at, panel, feature);
+  line.scrollIntoView({ block: "nearest" });
   announce();
   return true;
 }

@@ -103,6 +103,8 @@ function stripKey() {
 }
 
 let strip = null;
+let brushed = [0, Infinity]; // what the brush has zoomed to
+let following = false;
 
 async function drawStrip() {
   const spec = structuredClone(specs.strip);
@@ -111,13 +113,28 @@ async function drawStrip() {
   spec.scales.find(({ name }) => name === "x").domain = [0, Math.max(1, extent)];
   strip = viewOf("strip", spec);
   strip.addSignalListener("zoom", (_, { position: range }) => {
+    if (following) return;
     if (range && Math.abs(range[1] - range[0]) > extent / 1000) zoom(...range);
     else zoom(0, extent);
+    brushed = [state.lo, state.hi];
   });
   await strip.runAsync();
   for (const mark of element("strip").querySelectorAll("[class*=zoom_brush]")) {
     mark.setAttribute("aria-hidden", "true");
   }
+}
+
+/** Lets the brush frame what is shown, however that was zoomed to. */
+async function followZoom() {
+  const { extent } = source();
+  if (!strip || following || (state.lo === brushed[0] && state.hi === brushed[1])) return;
+  brushed = [state.lo, state.hi];
+  const whole = state.lo <= 0 && state.hi >= extent;
+  const frame = brushed.map((position) => (position * strip.width()) / Math.max(1, extent));
+  following = true;
+  strip.signal("zoom_x", whole ? [] : frame);
+  await strip.runAsync();
+  following = false;
 }
 
 function save(name, blob) {
@@ -160,6 +177,9 @@ function tableOf(name) {
   return [columns, ...data.map((row) => columns.map((column) => row[column]))];
 }
 
+/** The decimals of what is stored in levels of this size. */
+const digits = (scale) => Math.max(1, Math.ceil(-Math.log10(scale)));
+
 /** What the heatmap shows, one line for each column and feature. */
 function heatTable() {
   const from = source();
@@ -177,7 +197,7 @@ function heatTable() {
       const value =
         from === rows && arrays["values"] ? Number(arrays["values"][i].toPrecision(5)) : "";
       const truth = from.truth ? from.truth[i] / facts.truth_levels : "";
-      const cells = masks.map(({ values, scale }) => Number((scale * values[i]).toFixed(5)));
+      const cells = masks.map(({ values, scale }) => Number((scale * values[i]).toFixed(digits(scale))));
       result.push([...place, facts.features[f], value, truth, ...cells]);
     }
   }
@@ -206,7 +226,13 @@ function drawRamp() {
 async function drawTraining(log) {
   const spec = structuredClone(specs.training);
   const scale = spec.scales.find(({ name }) => name === "y");
-  Object.assign(scale, log ? { type: "log", nice: false } : {});
+  const losses = spec.data
+    .flatMap(({ values }) => values ?? [])
+    .flatMap(({ loss, validation_loss }) => [loss, validation_loss])
+    .filter((value) => value > 0);
+  // What has no logarithm is drawn at the end of the axis.
+  const domain = [losses.reduce((a, b) => Math.min(a, b)), losses.reduce((a, b) => Math.max(a, b))];
+  Object.assign(scale, log ? { type: "log", nice: false, domain, clamp: true } : {});
   await viewOf("training", spec).runAsync();
 }
 
@@ -222,6 +248,7 @@ addEventListener("resize", async () => {
   redraw();
 });
 await drawStrip();
+element("heat").addEventListener("drawn", followZoom);
 document.documentElement.dataset.state = "interactive";
 performance.mark("interactive");
 

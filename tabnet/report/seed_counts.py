@@ -98,7 +98,7 @@ def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
     where = (
         f"From {count(n, 'seed')} on, {judged} stay within {NEAR} of those of all {total}."
         if n < total
-        else f"One seed fewer is further than {NEAR} from what all {total} have, in one of {judged}:"
+        else f"One seed fewer is further than {NEAR} from what all {total} have in one of {judged}:"
         " more may help still."
     )
     return [

@@ -9,9 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 from playwright.sync_api import Browser
 
+from tabnet.report import store
 from tabnet.report.__main__ import main
 from tests.report.browser import Opened
 from tests.report.example import FEATURES, read, write
+from tests.report.test_page import render
+from tests.report.test_saving import saved
 
 ORDERS = ["row", "label", "prediction", "agreement", "feature:2", "feature:9"]
 
@@ -93,6 +96,102 @@ def test_the_lower_the_clip_the_brighter(opened: Opened) -> None:
     assert np.array(ends).shape == (5, 3)
     assert (np.diff(ends, axis=0) <= 0).all()
     assert (np.array(ends[-1]) < np.array(ends[0]) / 3).all()
+
+
+@pytest.mark.parametrize("order", ["prediction", "agreement", "feature:2"])
+def test_an_order_is_exact(opened: Opened, root: Path, order: str) -> None:
+    """Also where numbers differ in their last bits."""
+    table = pq.read_table(root / "data/syn4/explanation/predictions.parquet").to_pandas()
+    values = pq.read_table(root / "data/syn4/test.parquet").to_pandas()
+    key = {"prediction": table["probability"], "agreement": table["agreement"]}
+    expected = np.argsort(np.asarray(key.get(order, values["V03"])), kind="stable") + 1
+    opened.choose("order", order)
+    lines = saved(opened, "heat", "csv").splitlines()
+    shown = [int(line.split(",")[0]) for line in lines[1 :: len(FEATURES)]]
+    opened.choose("order", "feature:9")
+    assert shown == expected.tolist()
+
+
+def test_a_drag_beyond_the_plot_ends_at_its_edge(opened: Opened) -> None:
+    page = opened.page
+    page.focus("#heat")
+    for key in ("Home", *(["ArrowRight"] * 9), "+", "+", "+"):
+        page.keyboard.press(key)
+    opened.redrawn("heat.dispatchEvent(new KeyboardEvent('keydown', {key: '+'}))")
+    first, last = map(int, re.findall(r"\d+", opened.state()["range"])[:2])
+    box = opened.plot()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] + 60, box["y"] + 50, steps=5)
+    page.mouse.up()
+    page.wait_for_function(f"!document.getElementById('range').textContent.startsWith('{first} ')")
+    found = list(map(int, re.findall(r"\d+", opened.state()["range"])[:2]))
+    opened.redrawn("heat.dispatchEvent(new KeyboardEvent('keydown', {key: '0'}))")
+    page.keyboard.press("Escape")
+    assert found[1] == last
+    assert first < found[0] < last
+
+
+def brush(opened: Opened) -> tuple[float, float]:
+    """Where the strip's frame begins and ends, as shares of its width; 0 and 0 without one."""
+    script = """() => {
+        const plot = document.querySelector('#strip .background').getBoundingClientRect();
+        const frames = [...document.querySelectorAll('#strip [class*=zoom_brush] path')];
+        const boxes = frames.map((frame) => frame.getBoundingClientRect());
+        const box = boxes.find(({ width }) => width > 1);
+        return box ? [(box.x - plot.x) / plot.width, (box.right - plot.x) / plot.width] : [0, 0];
+    }"""
+    first, last = opened.page.evaluate(script)
+    return first, last
+
+
+def test_the_brush_frames_what_is_shown(opened: Opened) -> None:
+    page = opened.page
+    page.focus("#heat")
+    for key in ("Home", *(["ArrowRight"] * 9), "+", "+"):
+        page.keyboard.press(key)
+    opened.redrawn("heat.dispatchEvent(new KeyboardEvent('keydown', {key: '+'}))")
+    first, last = map(int, re.findall(r"\d+", opened.state()["range"])[:2])
+    page.wait_for_timeout(100)
+    assert brush(opened) == pytest.approx(((first - 1) / 5000, last / 5000), abs=0.005)
+    opened.redrawn("document.getElementById('whole').click()")
+    page.wait_for_timeout(100)
+    assert brush(opened) == (0, 0)
+
+
+def test_each_press_of_an_arrow_shows_the_next_bin(
+    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, cells in {"CELLS": 1000, "BINNED_CELLS": 10_000}.items():
+        monkeypatch.setattr(store, name, cells)
+    path = write(tmp_path, rows=4003)
+    (path / "report.html").write_text(render(path, sort_by="V10"), "utf-8")
+    opened = Opened(browser, (path / "report.html").as_uri())
+    opened.page.focus("#heat")
+    opened.page.keyboard.press("ArrowRight")
+    for _ in range(6):
+        opened.page.keyboard.press("+")
+    opened.redrawn("heat.dispatchEvent(new KeyboardEvent('keydown', {key: '+'}))")
+    last = re.findall(r"[\d,]+", opened.state()["range"])[1]
+    seen = []
+    for _ in range(120):
+        seen.append(opened.page.inner_text("#detail h3"))
+        opened.page.keyboard.press("ArrowRight")
+    ends = [title.split(" to ")[1] for title in seen]
+    assert len(set(seen)) == 120
+    assert last in ends  # what is said to be shown ends with a bin
+    opened.close()
+
+
+def test_keys_keep_the_row_in_sight(browser: Browser, root: Path) -> None:
+    size = {"width": 1280, "height": 600}
+    opened = Opened(browser, (root / "report.html").as_uri(), viewport=size)
+    opened.page.focus("#heat")
+    for key in ("ArrowRight", "ArrowUp"):
+        opened.page.keyboard.press(key)
+    script = "document.querySelector('.cross.line').getBoundingClientRect().bottom"
+    assert 0 < opened.page.evaluate(script) <= 601
+    opened.close()
 
 
 def test_keys_zoom_and_move(opened: Opened) -> None:
