@@ -83,18 +83,19 @@ def curves(
     k = counts(x.shape[1])
     keep, remove = (np.zeros((len(k), len(intact), len(SCORES))) for _ in range(2))
     for order, other in zip(place, donors, strict=True):
-        ends = np.stack([predict(other), intact])
+        replaced = predict(other)
         between = _changed(predict, x, order, other, k[1:-1])
-        for i, both in enumerate(chain([ends], between, [ends[::-1]])):
-            for total, changed in zip((keep, remove), both, strict=True):
-                total[i] += scores(changed, intact, label, known=known) / len(place)
+        pairs = chain([(replaced, intact)], between, [(intact, replaced)])
+        for i, (kept, removed) in enumerate(pairs):
+            keep[i] += scores(kept, intact, label, known=known) / len(place)
+            remove[i] += scores(removed, intact, label, known=known) / len(place)
     return Curves(k, keep, remove)
 
 
 def _changed(
     predict: Predict, x: NDArray[np.float32], order: Places, other: Floats, k: NDArray[np.int64]
 ) -> Iterator[Floats]:
-    """Predictions for each k, 2 x M x B: with the first k features kept, and with them replaced."""
+    """Predictions for each k, 2 x M x B: with the first k features kept, and with them removed."""
     several = max(1, AT_ONCE // (2 * x.size))
     for start in range(0, len(k), several):
         top = order < k[start : start + several, None, None]
