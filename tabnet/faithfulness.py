@@ -94,14 +94,15 @@ def curves(
 
 def _changed(
     predict: Predict, x: NDArray[np.float32], order: Places, other: Floats, k: NDArray[np.int64]
-) -> Iterator[Floats]:
-    """Predictions for each k, 2 x M x B: with the first k features kept, and with them removed."""
+) -> Iterator[tuple[Floats, Floats]]:
+    """Predictions for each k, M x B: with the first k features kept, and with them removed."""
     several = max(1, AT_ONCE // (2 * x.size))
     for start in range(0, len(k), several):
         top = order < k[start : start + several, None, None]
         rows = np.where(np.stack([top, ~top], axis=1), x, other)  # several x 2 x B x D
         found = predict(rows.reshape(-1, x.shape[1]))
-        yield from found.reshape(-1, *rows.shape[:3]).transpose(1, 2, 0, 3)
+        for kept, removed in found.reshape(-1, *rows.shape[:3]).transpose(1, 2, 0, 3):
+            yield kept, removed
 
 
 def scores(changed: Floats, intact: Floats, label: Bools, *, known: Bools) -> NDArray[np.float64]:
