@@ -101,8 +101,8 @@ def _changed(
         top = order < k[start : start + several, None, None]
         rows = np.where(np.stack([top, ~top], axis=1), x, other)  # several x 2 x B x D
         found = predict(rows.reshape(-1, x.shape[1]))
-        for kept, removed in found.reshape(-1, *rows.shape[:3]).transpose(1, 2, 0, 3):
-            yield kept, removed
+        kept, removed = found.reshape(-1, *rows.shape[:3]).transpose(2, 1, 0, 3)
+        yield from zip(kept, removed, strict=True)
 
 
 def scores(changed: Floats, intact: Floats, label: Bools, *, known: Bools) -> NDArray[np.float64]:
