@@ -1,5 +1,6 @@
 """The sections of params.yaml as frozen models: the one place that says what is valid."""
 
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal, Self, TypeVar
@@ -187,8 +188,9 @@ class Model(Section):
         """The last one is up to gamma^(n_steps - 1)."""
         most = MAX_PRIOR ** (1 / max(1, self.n_steps - 1))
         if self.gamma > most:
+            allowed = f"{math.floor(100 * most) / 100:.10g}"
             raise InputError(
-                f"must have a gamma of at most {most:.5g} with n_steps of {self.n_steps}, however:"
+                f"must have a gamma of at most {allowed} with n_steps of {self.n_steps}, however:"
                 f" {self.gamma:g}"
             )
         return self

@@ -246,7 +246,7 @@ BAD_VALUES = [
     (
         "overrides__syn2__model",
         "{gamma: 100, n_steps: 22}",
-        "overrides.syn2.model must have a gamma of at most 57.797 with n_steps of 22, however: 100",
+        "overrides.syn2.model must have a gamma of at most 57.79 with n_steps of 22, however: 100",
     ),
     (
         "overrides__syn2__train",

@@ -102,7 +102,7 @@ def test_what_a_stage_loads_is_in_its_note(stage: str) -> None:
         ("tabnet/kernel/iteration.py", TRAINING),
         ("tabnet/kernel/consensus.py", {"explain", "trust", "peers", "seed_counts"}),
         ("tabnet/device.py", {"check", "explain"} | TRAINING),  # check imports it in a function
-        ("tabnet/scores.py", {"evaluate", "trust", "peers", "seed_counts"}),
+        ("tabnet/scores.py", {"evaluate", "trust", "peers", "seed_counts", "report", "index"}),
         ("tabnet/trust.py", {"trust"}),
         ("stages/evaluate.py", {"evaluate"}),
         ("tabnet/params.py", set(stage_code.stages())),

@@ -112,6 +112,7 @@ async function drawStrip() {
   spec.data.find(({ values }) => values).values = stripData();
   spec.scales.find(({ name }) => name === "x").domain = [0, Math.max(1, extent)];
   strip = viewOf("strip", spec);
+  brushed = [NaN, NaN]; // it has no frame yet
   strip.addSignalListener("zoom", (_, { position: range }) => {
     if (following) return;
     if (range && Math.abs(range[1] - range[0]) > extent / 1000) zoom(...range);
