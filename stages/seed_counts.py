@@ -96,7 +96,7 @@ def _of_average(
 
 
 def _seconds(data: Path, fitted: Fitted, params: Params, n: int) -> float:
-    """How long n seeds take to train, about: a tenth of the epochs, times as many."""
+    """How long n seeds take to train: a tenth of the epochs, scaled up to all of them."""
     x, label = labelled.read(data / "train.parquet", fitted.features)
     epochs = max(1, params.train.epochs // PART)
     some = params.train.afresh(fitted.seeds[:n]).model_copy(update={"epochs": epochs})

@@ -31,7 +31,7 @@ def finite_rows(x: pd.DataFrame | ArrayLike) -> NDArray[np.float32]:
     """`x` as a B x D float32 array; ValueError unless it is a table of finite numbers."""
     table = x if isinstance(x, pd.DataFrame) else _array(x)
     if table.ndim == 0:
-        raise InputError(f"x must be rows x features, however: a {type(x).__name__}")
+        raise InputError(f"x must be rows x features, however: {type(x).__name__}")
     if table.ndim != 2 or table.shape[1] == 0:
         raise InputError(f"x must be rows x features, however: an array of shape {table.shape}")
     with np.errstate(over="ignore"):  # what overflows is infinite, and named below

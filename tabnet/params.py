@@ -368,9 +368,13 @@ class Params(Section):
     @model_validator(mode="after")
     def _overrides_are_valid(self) -> Self:
         for dataset, override in self.overrides.items():
-            # What is not run need not go with what is: it is looked at beside the defaults.
-            sections = self if dataset in self.datasets else Params()
-            sections._overridden(dataset, override)
+            try:
+                self._overridden(dataset, override)
+            except InputError:
+                if dataset in self.datasets:
+                    raise
+                # What is not run need not go with what is: beside the defaults it has to be valid.
+                Params()._overridden(dataset, override)
         return self
 
     @model_validator(mode="after")

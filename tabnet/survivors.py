@@ -16,6 +16,7 @@ Order = NDArray[np.integer]
 logger = logging.getLogger(__name__)
 REMEDY = "try a lower train.learning_rate or train.clip_norm"
 LARGEST = float(np.finfo(np.float32).max)
+LEAST_ROWS = 100  # of a usual batch, whose squares are added
 
 
 class Engine(Protocol):
@@ -175,7 +176,7 @@ class Survivors:
         if self._rows:
             x = self._rows[0]
             span = x.max(0).astype(np.float64) - x.min(0)
-            if (len(x) * span**2 > LARGEST).any():
+            if (span**2 > LARGEST / LEAST_ROWS).any():
                 d = int(span.argmax())
                 return f"scale feature {d + 1} of {len(span)}, whose values span {span[d]:.2g}"
         return REMEDY

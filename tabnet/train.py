@@ -57,9 +57,9 @@ def fit(
     in `diverged`, and its last row in the history has no loss.
 
     Raises ValueError for data that cannot be trained on or that has no rows to hold out, labels
-    that come with a source or are missing without one, sections that are none, `train.warm_start`
-    without `finished`, a device that the machine lacks, or when every seed has diverged; OSError
-    for what cannot be read or written.
+    given beside a source or missing beside rows, a `model` or `train` of another type,
+    `train.warm_start` without `finished`, a device that the machine lacks, or when every seed has
+    diverged; OSError for what cannot be read or written.
 
     >>> rows = np.random.default_rng(0).standard_normal((64, 3))
     >>> fitted, history = fit(rows, rows[:, 0] > 0, train=Train(seeds=(1, 2), epochs=3))

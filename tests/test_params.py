@@ -535,6 +535,8 @@ def test_a_data_set_that_is_not_run_stands_in_the_way_of_none(tmp_path: Path) ->
     line = "overrides.syn4.train.buffer_rows must be at least batch_size (200), however: 100"
     both = changed(**{**small, "datasets": "[syn2, syn4]"}, **larger)
     assert refusal(written(tmp_path, both)) == line
+    small_buffer = changed(**small, overrides__syn4__train="{buffer_rows: 500}")
+    assert load(written(tmp_path, small_buffer)).datasets == ("syn2",)
     wrong = changed(**small, overrides__syn4__train="{epochs: 0}")
     assert "syn4.train.epochs must be at least 1" in refusal(written(tmp_path, wrong))
 

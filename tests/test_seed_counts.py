@@ -132,9 +132,12 @@ def test_the_best_way_is_named_and_marked(rows: Rows) -> None:
     table = pd.DataFrame(curve(rows, threshold=1e-6, seed=1))
     best = max(found, key=lambda way: found[way]["7"]["rma"] - found[way]["7"]["fdr"])
     text = " ".join(sentences(table, {"combinations": found}))
-    assert f"after the false discoveries: {best.replace('_', ' ')}." in text
+    assert f"seeds, {best.replace('_', ' ')} has the highest mass" in text
     tied = {"median": found["median"], "mean": found["median"]}
-    assert "discoveries: median and mean." in " ".join(sentences(table, {"combinations": tied}))
+    assert "median and mean have the high" in " ".join(sentences(table, {"combinations": tied}))
+    text = " ".join(sentences(table.assign(auc=np.nan, rma=np.nan), {"combinations": tied}))
+    assert "AUC" not in text
+    assert "false discoveries" in text
     all_seeds, three = ways(found)
     assert (all_seeds.caption, three.caption) == ("7 seeds", "3 seeds")
     # A quarter of three seeds is none: their trimmed mean is the mean.

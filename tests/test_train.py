@@ -241,7 +241,7 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
         ("rows x features, however: Can't call", torch.ones(6, 2, requires_grad=True), y),
         ("one label for each row, however: Can't call", x, torch.ones(6, requires_grad=True)),
-        ("rows x features, however: a csr_matrix", csr_matrix(x), y),
+        ("rows x features, however: csr_matrix", csr_matrix(x), y),
         (r"are Unicode, however: '\\ud800'", x, ["a", "\ud800"] * 3),
         (
             r"are Unicode, however: '\\ud800'",

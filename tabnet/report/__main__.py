@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     add("--name", help="what to call the data (the name of the folder)")
     add("--values", type=Path, help="Parquet file of the explained rows' features")
     add("--relevance", type=Path, help="Parquet file of the truly relevant cells")
-    add("--split", help="which rows these are, also those of --relevance (test, with --relevance)")
+    add("--split", help="what the rows are a split of, as in --relevance (none; test with that)")
     add("--numbers", type=Path, help=f"folder of {', '.join(numbers.FILES)} (FOLDER)")
     add("--sort-by", default="row", help="row, a feature, label, prediction or agreement (row)")
     add("--quantile", type=float, default=0.995, help="clips the colours; 1 does not (0.995)")

@@ -76,6 +76,7 @@ def interval_labels(name: str, key: Doubles, of_row: Ints, count: int) -> list[s
     for group, above in zip(by_key, [*by_key[1:], None], strict=True):
         left = "" if below is None else f"{_written(below)} < "
         if above is None:
+            assert below is not None
             labels[group] = f"{name} > {_written(below)}"
             continue
         low, high = float(spans[group].max()), float(spans[above].min())
@@ -86,7 +87,7 @@ def interval_labels(name: str, key: Doubles, of_row: Ints, count: int) -> list[s
     return labels
 
 
-def _written(number: float | None) -> str:
+def _written(number: float) -> str:
     """All digits that tell a number from its neighbours, and no more."""
     return repr(number).removesuffix(".0")
 

@@ -168,7 +168,7 @@ function titleOf(panel) {
   const { name, mask } = facts.panels[panel];
   const seed = mask === "aggregate" ? state.seed : facts.shown;
   const whose = mask === "consensus" || seed === null ? "" : ` of seed ${seed}`;
-  const end = heat.width() > 300 ? "colours end at" : "to"; // with room for it
+  const end = heat.width() > 300 ? "colours end at" : "up to"; // with room for it
   return `${name}${whose} · ${end} ${clipOf(panel).toPrecision(2)}`;
 }
 

@@ -17,13 +17,12 @@ import { ROWS, addCells, band, corner, heat, line, place, placeCross, zoom } fro
 
 const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "missing");
 
-/** A feature's value, to as many digits as are right of any size. */
+/** A feature's value, to five digits of whatever size it is. */
 function sized(value) {
-  const size = Math.abs(value);
   if (isNaN(value)) return "missing";
-  if (size === 0 || size === Infinity) return String(value);
-  if (size < 0.001 || size >= 1e6) return value.toExponential(3);
-  return value.toFixed(size < 1000 ? 3 : 1);
+  const size = Math.abs(value);
+  const plain = size === 0 || (size >= 0.001 && size < 1e6) || size === Infinity;
+  return plain ? String(Number(value.toPrecision(5))) : value.toExponential(4);
 }
 
 const detail = element("detail");

@@ -35,7 +35,9 @@ def compress(data: bytes, *, level: int) -> str:
 def levels(
     values: npt.NDArray[np.floating], largest: float, *, top: int = LEVELS
 ) -> npt.NDArray[np.uint16]:
-    """Values in 0..`largest` as whole numbers in 0..`top`, of any shape; only 0 becomes 0.
+    """Values in 0..`largest` as whole numbers in 0..`top`, of any shape.
+
+    Only 0 becomes 0: level 1 also stands for whatever is smaller.
 
     >>> levels(np.array([0.0, 1e-9, 0.5, 1.0]), 1.0)
     array([    0,     1, 32768, 65535], dtype=uint16)

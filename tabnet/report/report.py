@@ -213,10 +213,10 @@ def notes(explanation: Explanation, numbers: Numbers) -> list[str]:
         said.append("The true relevance is not known: masks are shown without a judgement.")
     elif explanation.relevance is None:
         said.append("Which cells are truly relevant is not given: the heatmap marks none.")
-    if seeds := len(explanation.seeds):
-        empty = sum(int((~mask.any(1)).sum()) for mask in explanation.masks("consensus"))
-        if empty:
-            said.append(sentences.empty(empty, explanation.rows, seeds=seeds))
+    empty = sum(int((~mask.any(1)).sum()) for mask in explanation.masks("consensus"))
+    if empty:
+        seeds, scored = len(explanation.seeds), numbers.metrics is not None
+        said.append(sentences.empty(empty, explanation.rows, seeds=seeds, scored=scored))
     if numbers.metrics is not None and numbers.metrics.get("diverged"):
         said.append(sentences.diverged(numbers.metrics["diverged"]))
     return said

@@ -103,7 +103,7 @@ function stripKey() {
 }
 
 let strip = null;
-let brushed = [0, Infinity]; // what the brush has zoomed to
+let brushed = [NaN, NaN]; // what the brush frames
 let following = false;
 
 async function drawStrip() {
@@ -133,9 +133,13 @@ async function followZoom() {
   const whole = state.lo <= 0 && state.hi >= extent;
   const frame = brushed.map((position) => (position * strip.width()) / Math.max(1, extent));
   following = true;
-  strip.signal("zoom_x", whole ? [] : frame);
-  await strip.runAsync();
-  following = false;
+  try {
+    strip.signal("zoom_x", whole ? [] : frame);
+    await strip.runAsync();
+  } finally {
+    following = false;
+  }
+  followZoom(); // what was zoomed to meanwhile
 }
 
 function save(name, blob) {
@@ -231,9 +235,11 @@ async function drawTraining(log) {
     .flatMap(({ values }) => values ?? [])
     .flatMap(({ loss, validation_loss }) => [loss, validation_loss])
     .filter((value) => value > 0);
-  // What has no logarithm is drawn at the end of the axis.
-  const domain = [losses.reduce((a, b) => Math.min(a, b)), losses.reduce((a, b) => Math.max(a, b))];
-  Object.assign(scale, log ? { type: "log", nice: false, domain, clamp: true } : {});
+  if (log && losses.length) {
+    // What has no logarithm is drawn at the end of the axis.
+    const domain = [Math.min, Math.max].map((end) => losses.reduce((a, b) => end(a, b)));
+    Object.assign(scale, { type: "log", nice: false, domain, clamp: true });
+  }
   await viewOf("training", spec).runAsync();
 }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
+import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
@@ -74,11 +75,17 @@ def line(curve: pd.DataFrame, score: str) -> alt.LayerChart:
 
 
 def enough(curve: pd.DataFrame) -> int:
-    """The fewest seeds from which on mass, false discoveries and AUC stay within 0.005 of all's."""
-    scores = curve[list(FIGURES)].dropna(axis=1)  # undefined with all: it settles nothing
+    """The fewest seeds from which on all `judged` scores stay within 0.005 of those of all."""
+    scores = curve[judged(curve)]
     near = ((scores - scores.iloc[-1]).abs() <= NEAR).all(axis=1)
     far = curve["n"][~near]
     return int(far.iloc[-1]) + 1 if len(far) else int(curve["n"].iloc[0])
+
+
+def judged(curve: pd.DataFrame) -> list[str]:
+    """Those of mass, false discoveries and AUC that are defined."""
+    last = curve.iloc[-1]
+    return [score for score in FIGURES if not np.isnan(last[score])]
 
 
 def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
@@ -92,22 +99,31 @@ def sentences(curve: pd.DataFrame, found: Mapping[str, Any]) -> list[str]:
         for way, by in of.items()
         if str(total) in by
     }
-    most = max(scores.values())
-    best = listed([way.replace("_", " ") for way, score in scores.items() if score == most])
-    judged = listed(list(FIGURES.values()))
+    most = max((score for score in scores.values() if not np.isnan(score)), default=None)
+    best = [way.replace("_", " ") for way, score in scores.items() if score == most]
+    names = listed([FIGURES[score] for score in judged(curve)])
     where = (
-        f"From {count(n, 'seed')} on, {judged} stay within {NEAR} of those of all {total}."
+        f"From {count(n, 'seed')} on, {names} stay within {NEAR} of those of all {total}."
         if n < total
-        else f"One seed fewer is further than {NEAR} from what all {total} have in one of {judged}:"
+        else f"One seed fewer is further than {NEAR} from all {total} in at least one of {names}:"
         " more may help still."
     )
     return [
         where,
         "An odd number has a middle seed; an even one averages two, and a cell that either of them"
         " selects is selected: hence the steps.",
-        f"Of the ways to combine all {total} seeds, most mass on relevant features after the false"
-        f" discoveries: {best}.",
-        "Seconds are those of about a tenth of the epochs, times as many.",
+        *_best_ways(best, total),
+        "Seconds are measured over a tenth of the epochs and scaled up to all of them.",
+    ]
+
+
+def _best_ways(best: Sequence[str], total: int) -> list[str]:
+    if not best:
+        return []
+    have = "has" if len(best) == 1 else "have"
+    return [
+        f"Of the ways to combine all {total} seeds, {listed(best)} {have} the highest mass on"
+        " relevant features minus false discoveries."
     ]
 
 

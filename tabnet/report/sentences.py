@@ -183,17 +183,15 @@ def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
     ]
 
 
-def empty(rows: int, of: int, *, seeds: int) -> str:
-    """On how many of the rows the consensus is 0, and why."""
-    why = (
-        "no step contributes to the prediction: the mask is"
-        if seeds == 1
-        else "no feature has half of the seeds: their consensus is"
+def empty(rows: int, of: int, *, seeds: int, scored: bool) -> str:
+    """On how many of the rows the consensus is 0, why, and what comes of it."""
+    why = {0: "the", 1: "no step contributes to the prediction: the"}
+    what = why.get(seeds, "no feature has half of the seeds: their")
+    loss = (
+        "They count as 0 in the mass on relevant features; importances" if scored else "Importances"
     )
-    return (
-        f"On {rows:,} of {count(of, 'observation')} {why} empty. In scores such a row has no mass"
-        " where it should be; shares of all mask are of the other rows."
-    )
+    where = f"On {rows:,} of {count(of, 'observation')}"
+    return f"{where} {what} consensus is empty. {loss} leave them out."
 
 
 def by_group(groups: Sequence[Group]) -> list[str]:
@@ -235,7 +233,7 @@ def calibration(table: pd.DataFrame) -> list[str]:
     ]
     if len(outside):
         observed, predicted = outside["observed"] - 0.5, outside["predicted"] - 0.5
-        right_side = observed * predicted > 0
+        right_side = observed * predicted >= 0
         ways = {
             "too cautious": right_side & (observed.abs() > predicted.abs()),
             "too bold": right_side & (observed.abs() < predicted.abs()),
@@ -276,7 +274,9 @@ def training(history: pd.DataFrame) -> list[str]:
         low, high = _loss(end["loss"].min()), _loss(end["loss"].max())
         said.append(f"At the end the seeds lie between {low} and {high}.")
     if end["epoch"].nunique() > 1:
-        said.append("Seeds have stopped early: a mean is of those that still train.")
+        said.append(
+            "Some seeds stopped early: in each epoch the line is the mean of those still training."
+        )
     if "validation_loss" in history:
         said.append(_validation(history[history["seed"].isin(end["seed"])]))
     return said

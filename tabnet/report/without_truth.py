@@ -81,8 +81,8 @@ def _alone(trust: Trust) -> bool:
 
 
 def _compared(trust: Trust) -> bool:
-    """Whether there are resamples to compare with each other."""
-    return trust.bootstrap.resamples > 1
+    """Whether there are resamples, and seeds on all of them, to compare with each other."""
+    return trust.bootstrap.resamples > 0 and trust.bootstrap.distance is not None
 
 
 def enough(curves: pd.DataFrame) -> int:

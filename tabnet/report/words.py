@@ -8,6 +8,8 @@ from itertools import takewhile
 
 import numpy as np
 
+EMPTY = "“”"  # a name that is none
+
 
 def percent(share: float) -> str:
     """A share as a reader wants it.
@@ -58,7 +60,7 @@ def named(name: str) -> str:
     >>> named("V01"), named(""), named("\u202eabc") == "\u2068\u202eabc\u2069"
     ('V01', '“”', True)
     """
-    return (name or "“”") if name.isascii() else f"\u2068{name}\u2069"
+    return (name or EMPTY) if name.isascii() else f"\u2068{name}\u2069"
 
 
 def shortened(names: Iterable[str], *, most: int = 16) -> list[str]:
@@ -77,13 +79,17 @@ def shortened(names: Iterable[str], *, most: int = 16) -> list[str]:
     half = (most - 1) // 2
 
     def short(cut: Callable[[str], str]) -> list[str]:
-        return [cut(name) if len(name) > most else name or "“”" for name in names]
+        return [cut(name) if len(name) > most else name or EMPTY for name in names]
+
+    def window(name: str) -> str:
+        rest = name[differ:]
+        return f"…{rest}" if len(rest) < most else f"…{rest[: most - 2]}…"
 
     ways = [
         short(lambda name: f"{name[: most - 1]}…"),
         short(lambda name: f"{name[:half]}…{name[half - most + 1 :]}"),
         short(lambda name: f"…{name[1 - most :]}"),
-        short(lambda name: f"…{name[differ : differ + most - 2]}…"),
+        short(window),
     ]
     return max(ways, key=lambda way: len(set(way)))
 

@@ -110,6 +110,8 @@ def test_what_a_calibration_misses_by_is_named_where_most_bins_do() -> None:
     assert "mostly too bold." in said(bold, bold, cautious)
     assert "mostly on the wrong side of 0.5." in said(wrong)
     assert "mostly" not in said(bold, cautious)
+    assert "mostly too bold." in said((0.9, 0.5))
+    assert "mostly too cautious." in said((0.5, 0.9))
 
 
 def test_many_features_are_not_said_to_be_few() -> None:
@@ -144,5 +146,8 @@ def test_a_loss_out_of_bounds_is_short() -> None:
 
 
 def test_why_a_consensus_is_empty_depends_on_the_seeds() -> None:
-    assert "half of the seeds" in sentences.empty(1, 10, seeds=3)
-    assert "no step contributes" in sentences.empty(1, 10, seeds=1)
+    assert "half of the seeds" in sentences.empty(1, 10, seeds=3, scored=True)
+    assert "no step contributes" in sentences.empty(1, 10, seeds=1, scored=True)
+    assert sentences.empty(1, 10, seeds=0, scored=False) == (
+        "On 1 of 10 observations the consensus is empty. Importances leave them out."
+    )

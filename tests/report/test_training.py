@@ -28,7 +28,7 @@ def test_the_sentences_take_each_seed_at_its_own_end() -> None:
     assert sentences.training(HISTORY) == [
         "The mean loss of 2 seeds goes from 0.900 (epoch 1) to 0.400 (each seed's last epoch).",
         "At the end the seeds lie between 0.200 and 0.600.",
-        "Seeds have stopped early: a mean is of those that still train.",
+        "Some seeds stopped early: in each epoch the line is the mean of those still training.",
         "On the rows that each seed held out it was lowest in epochs 1 to 3, 0.600 in the mean; "
         "those epochs' weights were kept.",
     ]

@@ -151,9 +151,10 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
     ranges = {name: _range(row) for name, row in found["within"].items() if _defined(row)}
     if not ranges:
         return [*texts, f"None is defined here: it takes {FEWEST} seeds or more that differ."]
-    best = max(ranges, key=lambda name: ranges[name])
-    low, high = ranges[best]
-    if high >= USELESS:
+    useful = {name: ends for name, ends in ranges.items() if ends[1] >= USELESS}
+    if useful:
+        best = max(useful, key=lambda name: useful[name])
+        low, high = useful[best]
         texts.append(
             f"Over the seeds of a data set, {_words(best)} follows the truth best: {low:.2f} to"
             f" {high:.2f}, by true score, in the mean of the data sets."
@@ -165,7 +166,7 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
         ]
         if failing:
             texts.append(f"There are data sets on which it does not: {listed(failing)}.")
-    useless = [_words(name) for name, (_, high) in ranges.items() if high < USELESS]
+    useless = [_words(name) for name in ranges if name not in useful]
     if useless:
         texts.append(
             f"Below {USELESS} with every true score, and not to be believed: {listed(useless)}."
