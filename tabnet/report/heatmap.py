@@ -40,8 +40,11 @@ def row_labels(panels: int, features: Sequence[str]) -> list[str]:
 
 
 def label_width(features: Sequence[str]) -> int:
-    """Room in pixels for the feature names; fixed, so that figures below each other align."""
-    return min(116, 12 + 7 * max(map(len, features), default=0))
+    """Room in pixels for the feature names; fixed, so that figures below each other align.
+
+    The numbers of the sort key have room as well.
+    """
+    return min(116, max(52, 12 + 7 * max(map(len, features), default=0)))
 
 
 def row_axis(panels: int, features: Sequence[str]) -> alt.Y:

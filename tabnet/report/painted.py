@@ -75,7 +75,7 @@ def strip(position: npt.ArrayLike, key: npt.ArrayLike, *, size: int, label: int)
     data = pd.DataFrame({"position": position, "key": key}).dropna()
     mark = alt.BrushConfig(fill=theme.ACCENT, fillOpacity=0.18, stroke=theme.ACCENT)
     zoom = alt.selection_interval(name="zoom", encodings=["x"], mark=mark)
-    number = "format(datum.value, abs(datum.value) < 1e5 ? '~g' : '.2~e')"
+    number = "format(datum.value, abs(datum.value) < 1e4 ? '~g' : '.2~e')"
     extent = alt.Axis(title=None, tickCount=3, domain=False, ticks=False, labelPadding=6)
     extent.labelExpr, extent.labelLimit = number, label - 8
     extent.minExtent = extent.maxExtent = label

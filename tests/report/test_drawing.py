@@ -194,3 +194,24 @@ def test_labels_and_titles_stand_at_their_rows(
         places = [box["y"] + row * (12 * k + first + 0.5) for k in range(len(middles))]
         assert len(middles) == (1 if name == "Consensus" else 5)
         np.testing.assert_allclose(middles, places, atol=2)
+
+
+@pytest.mark.parametrize("values", [4999.0, 39_000.0, 654_321.0, 1.7e9, 3e-7])
+def test_the_numbers_of_the_sort_key_are_whole_and_the_strip_stands_above_the_heatmap(
+    browser: Browser, tmp_path: Path, values: float
+) -> None:
+    path = write(tmp_path, rows=60)
+    table = pd.read_parquet(path / "data/syn4/test.parquet")
+    table["V01"] = np.linspace(-values, values, 60).astype(np.float32)
+    table.to_parquet(path / "data/syn4/test.parquet")
+    folder, out = path / "data/syn4/explanation", path / "report.html"
+    given = ["--values", str(path / "data/syn4/test.parquet"), "--sort-by", "V01"]
+    main([str(folder), *given, "--out", str(out)])
+    opened = Opened(browser, out.as_uri())
+    labels = opened.page.text_content("#strip svg") or ""
+    script = "document.querySelector('#strip .background').getBoundingClientRect().x"
+    left = opened.page.evaluate(script)
+    box = opened.plot()
+    opened.close()
+    assert "…" not in labels
+    assert left == pytest.approx(box["x"], abs=1)
