@@ -1,9 +1,14 @@
-"""Runs of the pipeline that several tests look at."""
+"""What all tests share: settings of libraries, and runs of the pipeline that several look at."""
 
 import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test fails because the machine was busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # OpenMP's threads would spin while they wait: beside another test that has a core, for minutes.
 # Read when torch is loaded, hence before all other imports of the project.
