@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-# No test fails because the machine was busy.
-settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
-
 # OpenMP's threads would spin while they wait: beside another test that has a core, for minutes.
 # Read when torch is loaded, hence before all other imports of the project.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 from tests import stage_runs
 from tests.clones import Clone, clone
+
+# No test fails because the machine was busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
