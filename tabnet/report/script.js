@@ -45,7 +45,7 @@ function controls() {
   for (const kind of ["aggregate", "steps"]) slider(kind);
   element("whole").onclick = () => zoom(0, Infinity);
   for (const button of document.querySelectorAll(".lowest")) {
-    button.hidden = !arrays["agreement"] || facts.seeds.length < 2;
+    button.hidden = !arrays["agreement"] || facts.seeds.length === 1;
     button.onclick = lowest;
   }
 }

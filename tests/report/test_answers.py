@@ -252,6 +252,22 @@ def test_rows_of_lowest_agreement_are_one_click_away(opened: Opened, root: Path)
     opened.choose("order", "feature:9")
 
 
+@pytest.mark.parametrize(("seeds", "shown"), [((), True), ((5,), False), ((1, 2), True)])
+def test_lowest_agreement_is_offered_where_there_is_some(
+    browser: Browser, tmp_path: Path, seeds: tuple[int, ...], *, shown: bool
+) -> None:
+    """Masks from elsewhere may come with agreements, and without those of seeds."""
+    path = write(tmp_path, rows=60, seeds=seeds or (1, 2))
+    folder = path / "data/syn4/explanation"
+    for file in folder.glob("aggregate_seed_*") if not seeds else ():
+        file.unlink()
+    main([str(folder), "--out", str(path / "report.html")])
+    opened = Opened(browser, (path / "report.html").as_uri())
+    buttons = opened.page.eval_on_selector_all(".lowest", "all => all.map((one) => !one.hidden)")
+    opened.close()
+    assert buttons == [shown, shown]
+
+
 def test_a_click_holds_an_observation(opened: Opened) -> None:
     page, box = opened.page, opened.plot()
     page.mouse.click(box["x"] + 200, box["y"] + 40)

@@ -117,13 +117,21 @@ def test_the_default_run_is_held_in_full() -> None:
     assert params.generate.test_rows <= store.ROWS
 
 
+def binned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cells: dict[str, int], *, rows: int
+) -> tuple[Explanation, store.Store]:
+    """An example and what a page with room for so many cells holds of it."""
+    for name, number in cells.items():
+        monkeypatch.setattr(store, name, number)
+    explanation = opened(write(tmp_path, rows=rows))
+    return explanation, store.collect(explanation, sort_by="V10", features=tuple(range(10)))
+
+
 def test_more_rows_are_held_as_bins_and_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, cells in {"CELLS": 1000, "SAMPLE_CELLS": 2800, "BINNED_CELLS": 1000}.items():
-        monkeypatch.setattr(store, name, cells)
-    explanation = opened(write(tmp_path, rows=3000))
-    held = store.collect(explanation, sort_by="V10", features=tuple(range(10)))
+    cells = {"CELLS": 1000, "SAMPLE_CELLS": 2800, "BINNED_CELLS": 1000}
+    explanation, held = binned(tmp_path, monkeypatch, cells, rows=3000)
     assert held.bins is not None
     assert held.predictions is not None
     assert explanation.predictions is not None
@@ -140,10 +148,8 @@ def test_tenths_are_means_over_rows_however_the_bins_are_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """30 bins, of 1 or 2 rows."""
-    for name, cells in {"CELLS": 100, "SAMPLE_CELLS": 2800, "BINNED_CELLS": 1500}.items():
-        monkeypatch.setattr(store, name, cells)
-    explanation = opened(write(tmp_path, rows=47))
-    held = store.collect(explanation, sort_by="V10", features=tuple(range(10)))
+    cells = {"CELLS": 100, "SAMPLE_CELLS": 2800, "BINNED_CELLS": 1500}
+    explanation, held = binned(tmp_path, monkeypatch, cells, rows=47)
     assert held.bins is not None
     assert set(np.diff(held.bins.edges)) == {1, 2}
     order = np.argsort(explanation.key("V10"), kind="stable")
