@@ -111,7 +111,7 @@ clean:
 	@$(call install,-r requirements.lock)
 	@touch $@
 
-# The CPU kernel: some 15 seconds once, a second if this machine has compiled the same code before.
+# The CPU kernel: 15 to 60 seconds once, a second if this machine has compiled the same code before.
 .venv/compiled: .venv/installed $(wildcard tabnet/kernel/*.py)
 	@python -m tabnet.kernel
 	@touch $@

@@ -200,7 +200,7 @@ class Train(Section):
     """How the models are trained, one a seed, all together."""
 
     seeds: Seeds = tuple(range(1, 26))
-    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 60
+    epochs: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 100
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 1000
     buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
     learning_rate: Positive = 0.12

@@ -1,14 +1,20 @@
-"""Another processor, or torch, rounds otherwise: how far its results may be from this one's."""
+"""Results are the same bytes on most processors; how far those of others, and torch's, may be."""
 
 import os
+import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import llvmlite.binding as llvm
+import numba
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from numba.core.codegen import get_host_cpu_features
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
@@ -16,21 +22,38 @@ from tabnet import device
 from tabnet.datasets import DATASETS
 from tabnet.device import Device
 from tabnet.explain import explain
-from tabnet.kernel.vectors import LANES
-from tabnet.params import Train
+from tabnet.kernel import compiled
+from tabnet.kernel.explainer import KernelExplainer
+from tabnet.params import Model, Train
 from tabnet.train import fit
 from tests.imports import ROOT
+from tests.kernel_cases import Case, computed
 
 pytestmark = pytest.mark.slow
 
-SCRIPT = "import numpy, sys; from tests import {0}; numpy.savez(sys.argv[1], **{0}.trained())"
+FUSED = "+avx,+avx2,+fma"  # what a processor must have for the same bytes
+AVX512 = f"{FUSED},+avx512f,+avx512vl,+avx512bw,+avx512dq"
 FIRST, LAST = 1, 40  # epochs
-Found = dict[str, NDArray[np.float64]]
+CASES = 40
+Found = dict[str, NDArray[np.floating]]
 
 # What the README states.
 MASKS = 0.001  # of any cell, after the first epoch
 AUC = 0.01
 IMPORTANCE = 0.15  # total variation
+
+HAS = get_host_cpu_features().split(",")
+# vmulps and vfmadd213ps with their registers, or vmulss and so on.
+INSTRUCTION = re.compile(
+    r"\tv(?:(fn?m(?:add|sub)\d+)|mul)(?:p|(s))[sd]\t.*%([xyz])mm\d+(?: \{.*)?$", re.MULTILINE
+)
+SCRIPT = """
+import sys
+import numpy
+from tests import test_other_processor
+{before}
+numpy.savez(sys.argv[1], **test_other_processor.{what}())
+"""
 
 
 def trained(where: Device = "cpu") -> Found:
@@ -50,14 +73,102 @@ def trained(where: Device = "cpu") -> Found:
     return found
 
 
+def networks(seed: int) -> Case:
+    """Any, narrow or wide."""
+    rng = np.random.default_rng(seed)
+    model = Model(
+        n_d=int(rng.integers(1, 20)),
+        n_a=int(rng.integers(1, 20)),
+        n_steps=int(rng.integers(1, 5)),
+        gamma=float(rng.uniform(1, 2)),
+        n_shared=int(rng.integers(0, 3)),
+        n_independent=int(rng.integers(1, 3)),
+        virtual_batch_size=int(rng.integers(8, 64)),
+        mask_type=("sparsemax", "entmax15")[seed % 2],
+    )
+    train = Train(seeds=(seed, seed + 1), lambda_sparse=0.05, batch_size=128)
+    n_features = int(rng.integers(1, 40) if seed % 4 < 2 else rng.integers(64, 150))
+    return Case(model, train, n_features, int(rng.integers(2, 6)), int(rng.integers(8, 129)))
+
+
+def everything() -> Found:
+    """What is `trained`, and what any networks compute in a few steps."""
+    found = trained()
+    for seed in range(CASES):
+        case = networks(seed)
+        engine = case.kernel()
+        for rate in (0.02, 0.01):
+            engine.iterate(case.order(), case.whole, [rate])
+        weights = engine.weights()
+        explainer = KernelExplainer(case.model, weights, n_features=case.n_features, threads=1)
+        arrays = computed(case, engine, explainer) | weights
+        arrays["validation"] = engine.validate(case.order())
+        found |= {f"{name} of case {seed}": array for name, array in arrays.items()}
+    return found
+
+
 @pytest.fixture(scope="module")
 def here() -> Found:
-    return trained()
+    return everything()
+
+
+def environment(folder: Path, features: str) -> dict[str, str]:
+    """Of a process whose code is compiled for a processor with these features."""
+    of_numba = {"CPU_NAME": "generic", "CPU_FEATURES": features, "CACHE_DIR": str(folder)}
+    return {"PYTHONPATH": str(ROOT)} | {f"NUMBA_{name}": of_numba[name] for name in of_numba}
+
+
+def elsewhere(what: str, folder: Path, features: str, before: str = "") -> Found:
+    """What such a process computes."""
+    subprocess.run(
+        [sys.executable, "-c", SCRIPT.format(what=what, before=before), folder / "other.npz"],
+        env={**os.environ, **environment(folder, features)},
+        check=True,
+        timeout=600,
+    )
+    with np.load(folder / "other.npz") as file:
+        return dict(file)
+
+
+def make_code_for_this_processor() -> None:
+    """From what LLVM has optimised for another one, which fuses the same products."""
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    target = llvm.Target.from_triple(llvm.get_process_triple())
+    here = target.create_target_machine(
+        cpu=llvm.get_host_cpu_name(),
+        features=get_host_cpu_features(),
+        opt=3,
+        reloc="default",
+        codemodel="jitdefault",
+        jit=True,
+    )
+
+    def machine_code(function: Any, arguments: tuple[object, ...]) -> tuple[bytes, bytes]:
+        types = tuple(numba.typeof(argument) for argument in arguments)
+        function.compile(types)
+        result = function.overloads[types]
+        optimised = llvm.parse_assembly(str(result.library._final_module))
+        other, own = result.library.get_asm_str(), here.emit_assembly(optimised)
+        assert products(own) == products(other)
+        return here.emit_object(optimised), compiled._caller(result.fndesc)
+
+    compiled.machine_code = machine_code
+
+
+def products(assembly: str) -> Counter[str]:
+    """How many numbers the instructions multiply, and how many they also add to others."""
+    found: Counter[str] = Counter()
+    sizes = {"x": 4, "y": 8, "z": 16}
+    for fused, single, register in INSTRUCTION.findall(assembly):
+        found["fused" if fused else "plain"] += 1 if single else sizes[register]
+    assert found["fused"] > 100
+    return found
 
 
 def check(here: Found, other: Found) -> None:
     """Two iterations differ by rounding; in eighty it grows, but not in what is concluded."""
-    assert any(here[name].tobytes() != other[name].tobytes() for name in here)  # it is another
+    assert any(here[name].tobytes() != other[name].tobytes() for name in other)  # it is another
     np.testing.assert_allclose(other[f"loss_{FIRST}"], here[f"loss_{FIRST}"], rtol=1e-5)
     np.testing.assert_allclose(other[f"masks_{FIRST}"], here[f"masks_{FIRST}"], atol=MASKS)
     assert abs(other[f"auc_{LAST}"] - here[f"auc_{LAST}"]) < AUC
@@ -65,46 +176,48 @@ def check(here: Found, other: Found) -> None:
     assert np.abs(importance[0] - importance[1]).sum() / 2 < IMPORTANCE
 
 
-@pytest.mark.parametrize(
-    ("lanes", "features"),
-    [(4, ""), (8, "+avx,+avx2,+fma")],
-)
-def test_a_processor_with_narrower_vectors(
-    here: Found, tmp_path: Path, lanes: int, features: str
-) -> None:
-    if lanes >= LANES:
-        pytest.skip("this processor's are no wider")
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "NUMBA_CPU_NAME": "generic",
-        "NUMBA_CPU_FEATURES": features,
-        "NUMBA_CACHE_DIR": str(tmp_path),
-    }
-    subprocess.run(
-        [sys.executable, "-c", SCRIPT.format(Path(__file__).stem), tmp_path / "other.npz"],
-        env={**os.environ, **environment},
-        check=True,
-        timeout=600,
-    )
-    with np.load(tmp_path / "other.npz") as file:
-        check(here, dict(file))
+def check_same(here: Found, other: Found) -> None:
+    assert here.keys() == other.keys()
+    assert [name for name in here if here[name].tobytes() != other[name].tobytes()] == []
+
+
+@pytest.mark.skipif("+fma" not in HAS, reason="this processor fuses no products")
+def test_any_processor_that_fuses_products(here: Found, tmp_path: Path) -> None:
+    """The oldest that does, with registers of 8 numbers."""
+    check_same(here, elsewhere("everything", tmp_path, FUSED))
+
+
+@pytest.mark.skipif("+avx512f" in HAS, reason="it is this processor's")
+@pytest.mark.skipif("+fma" not in HAS, reason="this processor fuses no products")
+def test_code_for_wide_registers(here: Found, tmp_path: Path) -> None:
+    before = "test_other_processor.make_code_for_this_processor()"
+    check_same(here, elsewhere("everything", tmp_path, AVX512, before))
+
+
+@pytest.mark.skipif("+fma" not in HAS, reason="nor does this processor")
+def test_a_processor_that_fuses_no_products(here: Found, tmp_path: Path) -> None:
+    check(here, elsewhere("trained", tmp_path, ""))
     of_vectors = "come_back or appended or noted or transposed or past_the_last or beside_it"
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "tests/test_kernel.py", "-k", of_vectors],
         cwd=ROOT,
-        env={**os.environ, **environment},
+        env={**os.environ, **environment(tmp_path, "")},
         check=True,
         timeout=600,
     )
 
 
-def test_vectors_are_as_wide_as_what_numba_compiles_for() -> None:
-    script = "from tabnet.kernel.vectors import LANES; print(LANES)"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "NUMBA_ENABLE_AVX": "0"}
-    told = subprocess.run(
-        [sys.executable, "-c", script], env=environment, check=True, capture_output=True, text=True
-    )
-    assert int(told.stdout) == 4
+def test_registers_are_as_wide_as_what_numba_compiles_for(tmp_path: Path) -> None:
+    script = "from tabnet.kernel.vectors import REGISTER; print(REGISTER)"
+    for features, register in (("", 8), (FUSED, 8), (AVX512, 16)):
+        told = subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, **environment(tmp_path, features)},
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        assert int(told.stdout) == register
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA device")

@@ -30,7 +30,7 @@ def main() -> None:
     where = folder()
     new = not any(where.glob(f"*-{target()}"))
     if new:
-        print("Compiling the CPU kernel (once a machine; some 15 seconds)", flush=True)
+        print("Compiling the CPU kernel (once a machine; 15 to 60 seconds)", flush=True)
     start = time.perf_counter()
     warm()
     done = "compiled" if new else "was compiled already"

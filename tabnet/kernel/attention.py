@@ -115,16 +115,17 @@ def _mask_backward(
     """The part of `attention_backward` down to the gradient of W^T a[s], which z becomes."""
     x, z, inverse, mask, prior = tape.x, tape.z[s], tape.z_inverse[s], tape.mask[s], tape.prior[s]
     grad, grad_x, grad_prior = tape.grad_mask, tape.grad_x, tape.grad_prior
-    entropy = zero_block()
     for v in range(0, rows, BLOCK):
+        entropy = zero_block()
         for d in range(plan.n_features):
             m, g = load_block(mask, d, v), load_block(tape.grad_masked, d, v)
             p, grad_p = load_block(prior, d, v), load_block(grad_prior, d, v)
             part, slope = _entropy(m)
-            entropy = entropy - keep_first(part, rows - v)
+            entropy = entropy - part
             store(grad, d, v, g * load_block(x, d, v) - grad_p * p - entropy_scale * slope)
             store(grad_prior, d, v, grad_p * (plan.gamma - m))
             store(grad_x, d, v, load_block(grad_x, d, v) + g * m)
+        store(tape.work, 0, v, entropy)
         masks.mask_backward(mask, grad, plan.entmax, v)
     for d in range(plan.n_features):
         weight, bias = norm[0, d] * inverse[d], norm[1, d]
@@ -137,7 +138,10 @@ def _mask_backward(
             products, sums = products + g * h, sums + g
         along, plain = total(products), total(sums)
         layers.norm_backward(z, d, grad, d, norm, grad_norm, inverse, _ONE, along, plain, rows)
-    entropy_sum: np.float32 = total(entropy)
+    entropies = zeros()
+    for v in range(0, rows, LANES):
+        entropies = entropies + keep_first(load(tape.work, 0, v), rows - v)
+    entropy_sum: np.float32 = total(entropies)
     return entropy_sum
 
 
@@ -163,9 +167,9 @@ def _kept_backward(
     kept, slopes = 0, 1  # of `grad`: the gradients of what is kept, and the entropy's slopes
     entropy = zeros()
     for n in range(0, support.size, LANES):
-        m = load(support.values, MASK, n)
+        m = keep_first(load(support.values, MASK, n), support.size - n)
         part, slope = _entropy(m)
-        entropy = entropy - keep_first(part, support.size - n)
+        entropy = entropy - part
         store(grad, slopes, n, entropy_scale * slope)
     along, weights = tape.work[0], tape.work[1]
     along[:] = _ZERO

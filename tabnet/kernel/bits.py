@@ -1,13 +1,11 @@
-"""What `functions` are made of: operations on a vector's bits, and estimates that a CPU has."""
+"""What `functions` are made of: operations on a vector's bits."""
 
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
 
 from tabnet.kernel.vectors import (
     FUSED,
-    LANES,
     Builder,
     Value,
     integers,
@@ -15,11 +13,11 @@ from tabnet.kernel.vectors import (
     numbers,
     of_vectors,
     operation,
-    shuffled,
 )
 
 _MANTISSA_BITS, _SQRT_HALF_BITS = 23, 0x3F3504F3
 _SHIFT = 1.5 * 2.0**_MANTISSA_BITS
+_ABOUT_RECIPROCAL = 0x7EF30000
 
 
 @operation
@@ -35,38 +33,22 @@ def square_root(typing_context: Any, x: Any) -> Any:
 
 @operation
 def reciprocal(typing_context: Any, x: Any) -> Any:
-    """1 / x by element of normal numbers.
+    """1 / x by element of numbers from 2^-125 to 2^125, within 1 ulp, quicker than a division.
 
-    AVX-512 estimates it to 14 bits, which a step of Newton's method doubles, in a third of the
-    time of a division.
+    Subtracting x's bits from a constant negates its exponent and, nearly, its logarithm: 1 / x to
+    5 %. Each of Newton's steps, y <- y + y (1 - x y), squares that error.
     """
 
     def write(builder: Builder, x: Value) -> Value:
         one = numbers(1, x.type.count)
-        if LANES < 16:
-            return builder.fdiv(one, x)
-        about = _by_register(builder, x, _estimate)
-        short = builder.fsub(one, builder.fmul(x, about, flags=FUSED), flags=FUSED)
-        return builder.fadd(about, builder.fmul(about, short, flags=FUSED), flags=FUSED)
+        about = integers(_ABOUT_RECIPROCAL, x.type.count)
+        y = builder.bitcast(builder.sub(about, _bits(builder, x)), x.type)
+        for _ in range(3):
+            short = builder.fsub(one, builder.fmul(x, y, flags=FUSED), flags=FUSED)
+            y = builder.fadd(y, builder.fmul(y, short, flags=FUSED), flags=FUSED)
+        return y
 
     return x(x), of_vectors(write)
-
-
-def _estimate(builder: Builder, x: Value) -> Value:
-    every = ir.Constant(ir.IntType(16), -1)
-    rcp = llvm(builder, "x86.avx512.rcp14.ps.512", x.type, x.type, x.type, every.type)
-    return builder.call(rcp, [x, x, every])
-
-
-def _by_register(builder: Builder, x: Value, write: Callable[[Builder, Value], Value]) -> Value:
-    """What an instruction of one register makes of each of x's, side by side again."""
-    firsts = range(0, x.type.count, LANES)
-    parts = [write(builder, shuffled(builder, x, x, [*range(i, i + LANES)])) for i in firsts]
-    while len(parts) > 1:
-        count = 2 * parts[0].type.count
-        pairs = zip(parts[::2], parts[1::2], strict=True)
-        parts = [shuffled(builder, a, b, [*range(count)]) for a, b in pairs]
-    return parts[0]
 
 
 @operation

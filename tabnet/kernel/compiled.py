@@ -14,10 +14,6 @@ from tabnet.kernel.entry_points import CALLER, machine
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Sums may be reordered (they vectorise then) and products fused into them, in one fixed way that
-# compiling chooses. NaN and infinity keep their meaning: a diverged loss must be seen.
-_FASTMATH = {"reassoc", "contract", "nsz"}
-
 
 def compiled(function: F) -> F:
     """Compile for the CPU: an entry point, or a part of one."""
@@ -39,7 +35,9 @@ def spliced(function: F) -> F:
 
 def _njit(**more: Any) -> Any:
     options: dict[str, Any] = {
-        "fastmath": _FASTMATH,
+        # No sum is reordered, and only products of vectors are fused into sums: what the processor
+        # would decide are other results on each. NaN means what it does: a diverged loss is seen.
+        "fastmath": False,
         "error_model": "numpy",
         "no_cpython_wrapper": True,
         "no_cfunc_wrapper": True,

@@ -24,8 +24,8 @@ _LOG2_E = np.float32(1.4426950408889634)
 # log 2 in two parts, the first of few digits: its multiples by an exponent are exact.
 _LN2_HIGH = np.float32(0.693359375)
 _LN2_LOW = np.float32(-2.12194440e-4)
-# exp beyond these would leave the normal numbers.
-_EXP_LOWEST, _EXP_HIGHEST = np.float32(-87), np.float32(88)
+# exp beyond these, or one over it, would leave the normal numbers.
+_EXP_LOWEST, _EXP_HIGHEST = np.float32(-87), np.float32(86)
 
 # Of e^r, from r^7 to r^2, and of log(1 + m), from m^11 to m^3: single numbers, so that they are
 # constants of the compiled code.
@@ -42,7 +42,7 @@ _L3 = np.float32(3.3333331174e-1)
 
 @compiled
 def exp(x: Vector) -> Vector:
-    """e^x for x in [-87, 88], clamped to it; within 1 ulp.
+    """e^x for x in [-87, 86], clamped to it; within 1 ulp.
 
     x = n log 2 + r with |r| <= log(2)/2; e^x = 2^n e^r.
     """
@@ -56,7 +56,7 @@ def exp(x: Vector) -> Vector:
 
 @compiled
 def sigmoid(x: Vector) -> Vector:
-    """1 / (1 + e^-x), within 2.5 ulp for x >= -87."""
+    """1 / (1 + e^-x), within 2.5 ulp for x >= -86."""
     return reciprocal(_ONE + exp(_ZERO - x))
 
 

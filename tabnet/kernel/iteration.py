@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tabnet.kernel import layers
 from tabnet.kernel.batches import BETA1, BETA2, Batches, State, Sums
 from tabnet.kernel.bits import reciprocal
-from tabnet.kernel.compiled import compiled, inlined
+from tabnet.kernel.compiled import compiled, inlined, spliced
 from tabnet.kernel.functions import log
 from tabnet.kernel.memory import load, matrix, prefetch, store
 from tabnet.kernel.network import backward, forward
@@ -132,7 +132,8 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
             for v in range(0, size, LANES):
                 centred = load(x, d, v) - mean
                 store(x, d, v, centred)
-                rows = rows + keep_first(centred * centred, size - v)
+                kept = keep_first(centred, size - v)
+                rows = rows + kept * kept
         squares = total(rows)
         scale = _ONE / np.sqrt(squares / n + layers.EPS)
         for g in range(len(batch.ghosts)):
@@ -140,9 +141,9 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
             for v in range(0, size, LANES):
                 store(x, d, v, scale * load(x, d, v))
         # Not as a step from the old ones: nothing is left of the first ones' 1 in a small variance.
-        kept = _ONE - batch.input_momentum
-        at[0, d] = kept * at[0, d] + batch.input_momentum * mean
-        at[1, d] = kept * at[1, d] + batch.input_momentum * (squares / (n - _ONE))
+        before = _ONE - batch.input_momentum
+        at[0, d] = before * at[0, d] + batch.input_momentum * mean
+        at[1, d] = before * at[1, d] + batch.input_momentum * (squares / (n - _ONE))
 
 
 @inlined
@@ -224,10 +225,7 @@ def update_statistics(
 def adam(gradient: Floats, state: State, batch: Batch, k: int) -> None:
     """Clip the gradient's norm, then step. Source: Kingma and Ba (2015), "Adam", algorithm 1."""
     parameters, exp_avg, exp_avg_sq = state.parameters[k], state.exp_avg[k], state.exp_avg_sq[k]
-    squares = _ZERO
-    for p in range(len(gradient)):
-        squares += gradient[p] * gradient[p]
-    scale = min(batch.clip_norm / (np.sqrt(squares) + CLIP_EPS), _ONE)
+    scale = min(batch.clip_norm / (np.sqrt(_sum_of_squares(gradient)) + CLIP_EPS), _ONE)
     root_scale = _ONE / batch.root_correction
     for p in range(len(gradient)):
         g = scale * gradient[p]
@@ -235,3 +233,15 @@ def adam(gradient: Floats, state: State, batch: Batch, k: int) -> None:
         exp_avg_sq[p] = np.float32(BETA2) * exp_avg_sq[p] + np.float32(1 - BETA2) * g * g
         root = root_scale * np.sqrt(exp_avg_sq[p])
         parameters[p] -= batch.step_size * exp_avg[p] / (root + ADAM_EPS)
+
+
+@spliced
+def _sum_of_squares(x: Floats) -> np.float32:
+    row, full = matrix(x, 0, 1, len(x)), len(x) - len(x) % LANES
+    lanes, rest = zeros(), _ZERO
+    for p in range(0, full, LANES):
+        lanes = lanes + load(row, 0, p) * load(row, 0, p)
+    for p in range(full, len(x)):
+        rest += x[p] * x[p]
+    squares: np.float32 = total(lanes) + rest
+    return squares

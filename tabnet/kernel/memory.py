@@ -10,6 +10,7 @@ from numba.np.arrayobj import populate_array
 from tabnet.kernel.vectors import (
     BLOCK_TYPE,
     LANES,
+    REGISTER_TYPE,
     SCALAR,
     VECTOR_TYPE,
     Builder,
@@ -33,6 +34,12 @@ def load(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
 def load_block(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
     """array[row, column : column + BLOCK] of a C-contiguous float32 matrix."""
     return BLOCK_TYPE(array, types.intp, types.intp), _load
+
+
+@operation
+def load_register(typing_context: Any, array: Any, row: Any, column: Any) -> Any:
+    """array[row, column : column + REGISTER] of a C-contiguous float32 matrix."""
+    return REGISTER_TYPE(array, types.intp, types.intp), _load
 
 
 def _load(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
@@ -128,15 +135,15 @@ def append_nonzero(
 
 @operation
 def add_tile(typing_context: Any, array: Any, row: Any, column: Any, vector: Any) -> Any:
-    """array[row + r, column : column + 4] += vector[4 r : 4 r + 4] for each r < LANES / 4.
+    """array[row + r, column : column + 4] += vector[4 r : 4 r + 4] for each r < REGISTER / 4.
 
-    Such a tile of a matrix has as many numbers as a vector.
+    Such a tile of a matrix has as many numbers as a register.
     """
 
     def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
         array, row, column, vector = args
         four = ir.VectorType(SCALAR, 4)
-        for r in range(LANES // 4):
+        for r in range(vector.type.count // 4):
             place = (array, builder.add(row, row.type(r)), column)
             pointer = _pointer(context, builder, signature, place, four)
             added = shuffled(builder, vector, vector, [4 * r + i for i in range(4)])

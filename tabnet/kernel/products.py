@@ -13,21 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet.kernel.compiled import compiled, spliced
-from tabnet.kernel.memory import add_tile, load, load_block, store
+from tabnet.kernel.memory import add_tile, load, load_block, load_register, store
 from tabnet.kernel.vectors import (
     BLOCK,
     LANES,
+    REGISTER,
     Vector,
+    added,
     element,
     keep_first,
     totals,
     zero_block,
-    zeros,
+    zero_register,
 )
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
-_TILE_IN, _TILE_OUT = LANES // 4, 4  # of a weight matrix
+_TILE_IN, _TILE_OUT = REGISTER // 4, 4  # of a weight matrix
 _ZERO = np.float32(0)
 Span = tuple[int, int]
 
@@ -141,21 +143,30 @@ def _weight_sums(
     x: Matrix, g: Matrix, i: int, last_in: int, o: int, last_out: int, rows: int
 ) -> Vector:
     """Element 4 r + c is the sum over rows of x[i + r] * g[o + c]."""
+    sums = _lane_sums(x, g, i, last_in, o, last_out, rows, 0)
+    if REGISTER < LANES:
+        sums = added(sums, _lane_sums(x, g, i, last_in, o, last_out, rows, REGISTER))
+    return totals(sums)
+
+
+@spliced
+def _lane_sums(
+    x: Matrix, g: Matrix, i: int, last_in: int, o: int, last_out: int, rows: int, lane: int
+) -> tuple[Vector, ...]:
+    """Vector 4 r + c sums x[i + r] * g[o + c] of a register from `lane` on, and each LANES rows."""
     j, k, m = min(i + 1, last_in), min(i + 2, last_in), min(i + 3, last_in)
     p, q, r = min(o + 1, last_out), min(o + 2, last_out), min(o + 3, last_out)
-    a0, a1, a2, a3 = zeros(), zeros(), zeros(), zeros()
-    b0, b1, b2, b3 = zeros(), zeros(), zeros(), zeros()
-    c0, c1, c2, c3 = zeros(), zeros(), zeros(), zeros()
-    d0, d1, d2, d3 = zeros(), zeros(), zeros(), zeros()
-    for v in range(0, rows, LANES):
-        g0, g1, g2, g3 = load(g, o, v), load(g, p, v), load(g, q, v), load(g, r, v)
-        a = load(x, i, v)
+    zero = zero_register()
+    a0, a1, a2, a3, b0, b1, b2, b3 = zero, zero, zero, zero, zero, zero, zero, zero
+    c0, c1, c2, c3, d0, d1, d2, d3 = zero, zero, zero, zero, zero, zero, zero, zero
+    for v in range(lane, rows, LANES):
+        g0, g1 = load_register(g, o, v), load_register(g, p, v)
+        g2, g3 = load_register(g, q, v), load_register(g, r, v)
+        a, b = load_register(x, i, v), load_register(x, j, v)
         a0, a1, a2, a3 = a0 + a * g0, a1 + a * g1, a2 + a * g2, a3 + a * g3
-        if _TILE_IN > 1:
-            b = load(x, j, v)
-            b0, b1, b2, b3 = b0 + b * g0, b1 + b * g1, b2 + b * g2, b3 + b * g3
+        b0, b1, b2, b3 = b0 + b * g0, b1 + b * g1, b2 + b * g2, b3 + b * g3
         if _TILE_IN > 2:
-            c, d = load(x, k, v), load(x, m, v)
+            c, d = load_register(x, k, v), load_register(x, m, v)
             c0, c1, c2, c3 = c0 + c * g0, c1 + c * g1, c2 + c * g2, c3 + c * g3
             d0, d1, d2, d3 = d0 + d * g0, d1 + d * g1, d2 + d * g2, d3 + d * g3
-    return totals((a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3)[:LANES])
+    return (a0, a1, a2, a3, b0, b1, b2, b3, c0, c1, c2, c3, d0, d1, d2, d3)[:REGISTER]

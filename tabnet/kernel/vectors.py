@@ -2,10 +2,15 @@
 
 Numba vectorises simple loops by itself, but checks at run time whether arrays overlap, finishes
 what is left over row by row, and keeps no block of results in registers through a matrix product.
-With a type for a register none of that is needed, and less is left to compile. A `Vector` exists
-in compiled code only. It has LANES float32, as many as the CPU's registers hold, or BLOCK, which
-are a few registers: what is computed of each then goes side by side, and none waits for another.
-`+ - * /` work on two vectors and on a vector and a float32, which then stands for a vector of it.
+With a type for vectors none of that is needed, and less is left to compile. A `Vector` exists in
+compiled code only. It has LANES float32 or, where that is quicker and the order of no sum depends
+on it, REGISTER or BLOCK of them. `+ - * /` work on two vectors and on a vector and a float32, which
+then stands for a vector of it.
+
+A sum over rows is LANES sums, and then the sum of these: with as many LANES on every processor,
+whatever its registers hold, the results are the same on all of them. For the same reason what is
+past the last row is made 0 before a product, not between it and a sum: some processors would fuse
+these nevertheless.
 """
 
 import operator
@@ -23,9 +28,12 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 _FEATURES = config.CPU_FEATURES  # type: ignore[attr-defined]
 if _FEATURES is None:
     _FEATURES = get_host_cpu_features()
-LANES = 16 if "+avx512f" in _FEATURES else 8 if "+avx" in _FEATURES else 4
-# With AVX-512 there are twice as many registers.
-BLOCK = LANES * (4 if LANES == 16 else 2)
+LANES = 16
+_WIDE = "+avx512f" in _FEATURES
+REGISTER = 16 if _WIDE else 8  # elements
+# A few registers: what is computed of each then goes side by side, and none waits for another.
+# With AVX-512 there are twice as many.
+BLOCK = REGISTER * (4 if _WIDE else 2)
 
 SCALAR = ir.FloatType()
 # A product and the sum that it goes into may be rounded once, where the CPU can.
@@ -50,7 +58,7 @@ class _VectorModel(models.PrimitiveModel):
         super().__init__(manager, numba_type, registers)  # type: ignore[no-untyped-call]
 
 
-VECTOR_TYPE, BLOCK_TYPE = VectorType(LANES), VectorType(BLOCK)
+VECTOR_TYPE, REGISTER_TYPE, BLOCK_TYPE = map(VectorType, (LANES, REGISTER, BLOCK))
 
 
 Builder = Any  # llvmlite's, which writes instructions
@@ -103,7 +111,7 @@ def _arithmetic(symbol: Any, instruction: str) -> None:
 
     infer_global(symbol)(Typing)
     write = of_vectors(lambda builder, a, b: getattr(builder, instruction)(a, b, flags=FUSED))
-    for kind in (VECTOR_TYPE, BLOCK_TYPE):
+    for kind in {VECTOR_TYPE, REGISTER_TYPE, BLOCK_TYPE}:
         for operands in ((kind, kind), (kind, types.float32), (types.float32, kind)):
             lower_builtin(symbol, *operands)(write)
 
@@ -133,19 +141,38 @@ def zero_block(typing_context: Any) -> Any:
 
 
 @operation
+def zero_register(typing_context: Any) -> Any:
+    """A register of zeros."""
+    return REGISTER_TYPE(), lambda context, builder, signature, args: numbers(0, REGISTER)
+
+
+@operation
+def added(typing_context: Any, a: Any, b: Any) -> Any:
+    """The sums of each two vectors of two tuples: a tuple."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        pairs = zip(*(cgutils.unpack_tuple(builder, vectors) for vectors in args), strict=True)
+        return cgutils.pack_array(builder, [builder.fadd(a, b) for a, b in pairs])
+
+    return a(a, b), generate
+
+
+@operation
 def total(typing_context: Any, x: Any) -> Any:
-    """The sum of a vector's elements, a float32."""
+    """The sum of a vector's elements, a float32: that of its halves, and so on."""
 
     def write(builder: Builder, x: Value) -> Value:
-        add = llvm(builder, f"vector.reduce.fadd.v{x.type.count}f32", SCALAR, SCALAR, x.type)
-        return builder.call(add, [ir.Constant(SCALAR, 0.0), x], fastmath=("reassoc",))
+        while (half := x.type.count // 2) > 0:
+            low, high = ([*range(i, i + half)] for i in (0, half))
+            x = builder.fadd(shuffled(builder, x, x, low), shuffled(builder, x, x, high))
+        return builder.extract_element(x, ir.Constant(ir.IntType(32), 0))
 
     return types.float32(x), of_vectors(write)
 
 
 @operation
 def totals(typing_context: Any, vectors: Any) -> Any:
-    """The sums of the elements of 4 or of LANES vectors (a tuple), from the first element on.
+    """The sums of the elements of 4 vectors, or as many as each has (a tuple), element by element.
 
     Two vectors are added up half by half into one, and so on: in a fraction of the instructions
     that the sum of each by itself takes.
@@ -153,17 +180,18 @@ def totals(typing_context: Any, vectors: Any) -> Any:
 
     def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
         given = cgutils.unpack_tuple(builder, args[0])
-        count, width = len(given), LANES
+        count, lanes = len(given), given[0].type.count
+        width = lanes
         sums = [given[_reversed(i, count)] for i in range(count)]
         while width > 1:
             width //= 2
             pairs = zip(sums[::2], sums[1::2], strict=True) if len(sums) > 1 else [sums * 2]
             sums = [_add_halves(builder, a, b, width) for a, b in pairs]
-        each = [i * LANES // count for i in range(count)]
-        first = [*each, *each[:1] * (LANES - count)]
+        each = [i * lanes // count for i in range(count)]
+        first = [*each, *each[:1] * (lanes - count)]
         return shuffled(builder, sums[0], sums[0], first)
 
-    return VECTOR_TYPE(vectors), generate
+    return vectors.dtype(vectors), generate
 
 
 def _reversed(i: int, count: int) -> int:
@@ -173,7 +201,8 @@ def _reversed(i: int, count: int) -> int:
 
 def _add_halves(builder: Builder, a: Value, b: Value, width: int) -> Value:
     """Of each 2 x width elements: the sum of a's two halves, then that of b's."""
-    own = [lane + LANES * bool(lane & width) for lane in range(LANES)]
+    lanes = a.type.count
+    own = [lane + lanes * bool(lane & width) for lane in range(lanes)]
     other = [lane ^ width for lane in own]
     return builder.fadd(shuffled(builder, a, b, own), shuffled(builder, a, b, other))
 
