@@ -64,7 +64,7 @@ def test_syn4s_masks_follow_v10(default_run: Clone) -> None:
         assert mean[["V03", "V04", "V07", "V08", "V09"]].max() < min(0.02, mean["V10"] / 10)
 
 
-@pytest.mark.xfail(strict=True, reason="V10 has a share of 7 % on one side")
+@pytest.mark.xfail(strict=True, reason="V10 has a share of 5 to 7 %")
 def test_syn4s_v10_has_more_than_an_equal_share(default_run: Clone) -> None:
     folder = default_run.path / "data" / "syn4"
     consensus = pd.read_parquet(folder / "explanation" / "consensus.parquet")

@@ -418,4 +418,4 @@ def test_a_training_is_described_by_its_own_parameters() -> None:
     found = inputs.training(Params(), n_features=10)
     one = layout.parameters(Model(), n_features=10, n_classes=2)
     assert found["parameters"] == sum(math.prod(shape) for shape in one.values())
-    assert (found["seeds"], found["epochs"], found["batch_size"]) == (25, 60, 1000)
+    assert (found["seeds"], found["epochs"], found["batch_size"]) == (25, 100, 1000)
