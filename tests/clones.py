@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from ruamel.yaml import YAML
 
@@ -41,21 +43,38 @@ class Clone:
 
     path: Path
 
-    def run(
-        self, *command: str, check: bool = True, **env: str
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, check: bool = True, **env: str) -> Done:
         """Run a command in the copy, as in an activated environment."""
-        done = subprocess.run(
-            command,
-            cwd=self.path,
-            env=self.environment() | env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=1200,
-        )
+        # Into files: the workers of DVC's queue inherit a pipe, and hold it while they live.
+        with TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
+            process = subprocess.run(
+                command,
+                cwd=self.path,
+                env=self.environment() | env,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                timeout=1200,
+            )
+            stdout.seek(0)
+            stderr.seek(0)
+            done = Done(command, process.returncode, stdout.read(), stderr.read())
         assert not check or done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def finish_queue(self) -> str:
+        """Wait until the started queue's experiments are done; what `dvc queue status` says then.
+
+        The workers are stopped: one of two can miss the word that nothing is left to do, since both
+        make the file at once which says whom to tell.
+        """
+        for _ in range(600):
+            status = self.run("dvc", "queue", "status").stdout
+            if "Queued" not in status and "Running" not in status:
+                break
+            time.sleep(1)
+        self.run("dvc", "queue", "stop")
+        return status
 
     @staticmethod
     def environment() -> dict[str, str]:

@@ -176,14 +176,8 @@ def test_experiments(run: Clone) -> None:
     seeds = ("-S", "train.seeds=[4,5]", "-S", "train.epochs=4", "-S", "train.device=cpu")
     run.run("dvc", "exp", "run", "-n", "seeds", *seeds, *one)
     run.run("dvc", "exp", "run", "--queue", "-S", "train.lambda_sparse=0.001,0.1", *one)
-    # Not into a pipe: DVC's workers inherit it, and one may miss the word that all is done.
-    run.run("sh", "-c", "dvc queue start -j 2 >/dev/null 2>&1")
-    for _ in range(300):
-        status = run.run("dvc", "queue", "status").stdout
-        if status.count("Success") == 2 or "Failed" in status:
-            break
-        run.run("sleep", "2")
-    run.run("dvc", "queue", "stop")
+    run.run("dvc", "queue", "start", "-j", "2")
+    status = run.finish_queue()
     assert status.count("Success") == 2, status
     table = run.run("dvc", "exp", "show", "--csv").stdout
     rows = list(csv.DictReader(io.StringIO(table)))

@@ -49,6 +49,10 @@ def test_shell_blocks_run(small: Clone, number: int) -> None:
     small.run("git", "reset", "-q", "--hard")
     small.run("dvc", "checkout", "-q", "--force")
     small.run("bash", "-euo", "pipefail", "-c", blocks("sh")[number])
+    if "dvc queue" in blocks("sh")[number]:
+        status = small.finish_queue()
+        assert "Success" in status, status
+        assert "Failed" not in status, status
 
 
 def test_the_scores_are_those_of_the_committed_run() -> None:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from threading import Event
+from time import sleep
 
 import pytest
 
@@ -49,6 +50,23 @@ def test_each_item_is_worked_off_once(count: int, items: int) -> None:
     Threads(count).each(lambda thread, item: done.append((thread, item)), range(items))
     assert sorted(item for _, item in done) == list(range(items))
     assert {thread for thread, _ in done} <= set(range(count))
+
+
+def test_a_task_that_fails_ends_when_the_others_have() -> None:
+    started, done = Event(), Event()
+
+    def fail() -> None:
+        assert started.wait(10)
+        raise KeyboardInterrupt
+
+    def work() -> None:
+        started.set()
+        sleep(0.2)
+        done.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        Threads(2).run([fail, work])
+    assert done.is_set()
 
 
 def test_a_thread_that_is_held_up_leaves_the_rest_to_the_others() -> None:

@@ -32,8 +32,9 @@ def attention(
 ) -> None:
     """M[s] = mask_function(P[s] * norm(W^T a[s])), P[s + 1] = P[s] * (gamma - M[s]); M[s] * x.
 
-    The first prior is 1, and the one after the last step is not needed. M[s] * x is left either as
-    a matrix or with the mask's support.
+    s counts from 0: M[s] is M[s + 1] of `tabnet.model`, P[s] and a[s] are its own. The first prior
+    is 1, and the one after the last step is not needed. M[s] * x is left either as a matrix or with
+    the mask's support.
     """
     z, prior, mask = tape.z[s], tape.prior[s], tape.mask[s]
     norm = matrix(parameters, plan.attention_norm[s], 2, plan.n_features)
@@ -133,7 +134,7 @@ def _mask_backward(
         for v in range(0, rows, LANES):
             g, h = load(grad, d, v), load(z, d, v)
             store(grad_prior, d, v, load(grad_prior, d, v) + g * (weight * h + bias))
-            g = keep_first(g * load(prior, d, v), rows - v)
+            g = keep_first(g, rows - v) * keep_first(load(prior, d, v), rows - v)
             store(grad, d, v, g)
             products, sums = products + g * h, sums + g
         along, plain = total(products), total(sums)

@@ -24,7 +24,7 @@ class Batches(NamedTuple):
     """N batches to step on, one after the other, as `iteration.Batch`; their lists are end to end.
 
     Batch b has the rows starts[b] to starts[b + 1], the ghost batches from ghosts_from[b], the
-    ends of parts from parts_from[b], each up to those of the next one.
+    bounds of parts from parts_from[b], each up to those of the next one.
     """
 
     x: Matrix

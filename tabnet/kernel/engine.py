@@ -74,7 +74,7 @@ class KernelEngine:
             exp_avg_sq=np.zeros_like(flat),
             statistics=pack(weights, self.statistics),
         )
-        # A single last row joins the batch before it; three rows are one ghost batch of size two.
+        # A single last row joins the batch before it, and the ghost batch: of two and one, three.
         batch_rows = self.most_rows = min(rows, train.batch_size + 1)
         ghost_rows = min(batch_rows, max(model.virtual_batch_size, 3))
         # Of forward and backward together, each parameter takes part in three a row.
@@ -246,7 +246,7 @@ def _floats(values: Iterable[float]) -> NDArray[np.float32]:
 
 @lru_cache
 def _ghosts(rows: int, virtual_batch_size: int) -> tuple[Indices, Indices]:
-    """A batch's ghost batches (first row, number of rows), and their parts' ends."""
+    """A batch's ghost batches (first row, number of rows), and their parts' bounds."""
     ghosts, start = [], 0
     for count, number in ghost_batches(rows, virtual_batch_size):
         ghosts += [(start + g * number, number) for g in range(count)]

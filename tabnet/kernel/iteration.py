@@ -120,21 +120,12 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
     at = matrix(running, plan.input_statistics, 2, plan.n_features)
     n = np.float32(len(batch.rows))
     for d in range(plan.n_features):
-        rows = zeros()
-        for g in range(len(batch.ghosts)):
-            x, size = sums.x[g], batch.ghosts[g, 1]
-            for v in range(0, size, LANES):
-                rows = rows + keep_first(load(x, d, v), size - v)
-        mean = total(rows) / n
-        rows = zeros()
-        for g in range(len(batch.ghosts)):
-            x, size = sums.x[g], batch.ghosts[g, 1]
-            for v in range(0, size, LANES):
-                centred = load(x, d, v) - mean
-                store(x, d, v, centred)
-                kept = keep_first(centred, size - v)
-                rows = rows + kept * kept
-        squares = total(rows)
+        rows, squares = _subtract(_ZERO, sums.x, d, batch)
+        mean = _ZERO
+        for _ in range(2):  # the second time what the sum of many large numbers has lost
+            left = rows / n
+            mean += left
+            rows, squares = _subtract(left, sums.x, d, batch)
         scale = _ONE / np.sqrt(squares / n + layers.EPS)
         for g in range(len(batch.ghosts)):
             x, size = sums.x[g], batch.ghosts[g, 1]
@@ -144,6 +135,22 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
         before = _ONE - batch.input_momentum
         at[0, d] = before * at[0, d] + batch.input_momentum * mean
         at[1, d] = before * at[1, d] + batch.input_momentum * (squares / (n - _ONE))
+
+
+@spliced
+def _subtract(
+    mean: np.float32, x: NDArray[np.float32], d: int, batch: Batch
+) -> tuple[np.float32, np.float32]:
+    """Subtract `mean` from a feature of the gathered rows; sums what is left, and its squares."""
+    rows, squares = zeros(), zeros()
+    for g in range(len(batch.ghosts)):
+        size = batch.ghosts[g, 1]
+        for v in range(0, size, LANES):
+            left = load(x[g], d, v) - mean
+            store(x[g], d, v, left)
+            kept = keep_first(left, size - v)
+            rows, squares = rows + kept, squares + kept * kept
+    return total(rows), total(squares)
 
 
 @inlined

@@ -125,7 +125,7 @@ def _deviations(h: Matrix, statistics: Matrix, inverse: Floats, rows: int, train
             variance[f] *= unbiased
     else:
         for f in range(len(h)):
-            inverse[f] = _ONE / np.sqrt(statistics[1, f] + EPS)
+            _, inverse[f] = running(statistics, f)
 
 
 @spliced
@@ -165,11 +165,11 @@ def norm_backward(
     """
     grad_norm[0, f] += scale * inverse[f] * along
     grad_norm[1, f] += scale * plain
-    scale *= norm[0, f] * inverse[f]
-    along *= scale * inverse[f] * inverse[f] / np.float32(rows)
-    plain *= scale / np.float32(rows)
+    slope = scale * norm[0, f] * inverse[f]
+    mean = slope * plain / np.float32(rows)
+    tilt = slope * along * inverse[f] * inverse[f] / np.float32(rows)
     for v in range(0, rows, LANES):
-        store(h, f, v, scale * load(grad, g, v) - plain - along * load(h, f, v))
+        store(h, f, v, slope * load(grad, g, v) - mean - tilt * load(h, f, v))
 
 
 @compiled

@@ -34,7 +34,7 @@ def feature_transformer(
     t: int,
     rows: int,
 ) -> None:
-    """x <- GLU(x) in the first layer, x <- sqrt(1/2) (x + GLU(x)) in the others."""
+    """x <- g in the first layer, x <- sqrt(1/2) (x + g) in the others; g = GLU(norm(W^T x))."""
     for layer in range(plan.glu.shape[1]):
         w, norm = glu_weights(parameters, plan, t, layer), glu_norm(parameters, plan, t, layer)
         h, inverse = tape.h[t, layer], tape.inverse[t, layer]

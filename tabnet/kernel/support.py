@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tabnet.kernel.compiled import compiled, inlined
 from tabnet.kernel.memory import append_nonzero, load, load_rows, store, store_rows
 from tabnet.kernel.tape import KEPT_ONE_IN, Tape
-from tabnet.kernel.vectors import LANES, keep_first, total, transposed, zeros
+from tabnet.kernel.vectors import LANES, keep_first, plus_product, total, transposed, zeros
 
 Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
@@ -76,7 +76,10 @@ def kept_means(support: Support, rows: int, mean: Floats) -> None:
 def kept_product(
     w: Matrix, support: Support, means: Matrix, by_row: Matrix, y: Matrix, rows: int
 ) -> None:
-    """y = w^T x - means[0] of masked features x; by_row, V x O or wider, becomes y^T."""
+    """y = w^T x - means[0] of masked features x; by_row, V x O or wider, becomes y^T.
+
+    The same bytes as by `centred_product`: a row's depend on nothing that is kept of others.
+    """
     n_out = w.shape[1]
     full = n_out - n_out % LANES
     for v in range(rows):
@@ -89,7 +92,7 @@ def kept_product(
         for o in range(0, full, LANES):
             store(by_row, v, o, load(by_row, v, o) + x * load(w, i, o))
         for o in range(full, n_out):
-            by_row[v, o] += x * w[i, o]
+            by_row[v, o] = plus_product(by_row[v, o], x, w[i, o])
     _transpose(by_row, y, rows, n_out)
 
 
@@ -107,7 +110,7 @@ def kept_product_backward(
 ) -> None:
     """grad_w += x grad_y^T and grad_kept[0] = w grad_y, for the masked features that are kept.
 
-    Of y's two halves each from `first` to `last`, the gradient elsewhere being 0; by_row, V x O or
+    Of y's two halves each from `first` to `last`: elsewhere grad_y becomes 0. by_row, V x O or
     wider, becomes grad_y^T.
     """
     n_out = w.shape[1]

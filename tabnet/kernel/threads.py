@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -49,14 +49,17 @@ class Threads:
         self._pool = ThreadPoolExecutor(count - 1) if count > 1 else None
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Run the tasks, the first one in the caller's thread; return when all are done."""
+        """Run the tasks, the first one in the caller's thread; end when all of them have."""
         if self._pool is None:
             for task in tasks:
                 task()
             return
         others = [self._pool.submit(task) for task in tasks[1:]]
-        if tasks:
-            tasks[0]()
+        try:
+            if tasks:
+                tasks[0]()
+        finally:
+            wait(others)
         for other in others:
             other.result()
 

@@ -37,7 +37,7 @@ BLOCK = REGISTER * (4 if _WIDE else 2)
 
 SCALAR = ir.FloatType()
 # A product and the sum that it goes into may be rounded once, where the CPU can.
-FUSED = ("contract", "nsz")
+FUSED = ("contract",)
 
 
 Vector = Any  # in annotations: type checkers know nothing of compiled code
@@ -155,6 +155,17 @@ def added(typing_context: Any, a: Any, b: Any) -> Any:
         return cgutils.pack_array(builder, [builder.fadd(a, b) for a, b in pairs])
 
     return a(a, b), generate
+
+
+@operation
+def plus_product(typing_context: Any, a: Any, x: Any, y: Any) -> Any:
+    """a + x * y of float32, rounded as that of vectors is."""
+
+    def generate(context: Any, builder: Builder, signature: Any, args: Any) -> Value:
+        a, x, y = args
+        return builder.fadd(a, builder.fmul(x, y, flags=FUSED), flags=FUSED)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
 
 
 @operation
