@@ -20,6 +20,12 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import IO, Any
 
+# vl-convert has a font of its own, and would prefer the machine's of that name. So it is not told
+# where these are before it has loaded its own: text is then drawn alike everywhere, and only what
+# that font lacks depends on the machine.
+NO_FONTS = Path(__file__).parent / "report" / "fonts.conf"
+FONTS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.fonts", "~/.local/share/fonts")
+
 Asked = tuple[str, tuple[Any, ...], dict[str, Any]]  # a function, its arguments and its options
 
 
@@ -30,6 +36,7 @@ class Rendering:
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__],
             cwd=Path(__file__).parents[1],
+            env=os.environ | {"FONTCONFIG_FILE": str(NO_FONTS)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -108,6 +115,8 @@ def _serve() -> None:
         os.dup2(other, sys.stdout.fileno())
         import vl_convert
 
+        for folder in filter(Path.is_dir, map(Path.expanduser, map(Path, FONTS))):
+            vl_convert.register_font_directory(str(folder))
         vl_convert.vegalite_to_svg({"mark": "point"})  # starts all of it
         while asked := _read(sys.stdin.buffer):
             function, arguments, options = asked

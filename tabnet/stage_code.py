@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("stages", "tabnet")
-PAGES = (".css", ".jinja", ".js")
+PAGES = (".conf", ".css", ".jinja", ".js")
 
 
 def stages() -> list[str]:

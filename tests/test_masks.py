@@ -5,8 +5,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from numba.core.codegen import get_host_cpu_features
 
 from tests.clones import Clone
+from tests.imports import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -19,7 +21,14 @@ RELEVANT = {
     "syn2": {"V03", "V04", "V05", "V06"},
     "syn4": {"V01", "V02", "V05", "V06", "V10"},
 }
+# Of other processors only the rounding is another.
+FUSES_PRODUCTS = "+fma" in get_host_cpu_features().split(",")
 datasets = pytest.mark.parametrize("dataset", ["syn2", "syn4"])
+
+
+@pytest.mark.skipif(not FUSES_PRODUCTS, reason="this processor rounds differently")
+def test_what_is_committed_is_what_comes_out(default_run: Clone) -> None:
+    assert (default_run.path / "dvc.lock").read_text() == (ROOT / "dvc.lock").read_text()
 
 
 @datasets

@@ -172,7 +172,7 @@ def test_what_dvc_shows(run: Clone) -> None:
 
 
 def test_experiments(run: Clone) -> None:
-    one = ("-S", "datasets=[syn2]")
+    one = ("-S", "datasets=[syn2]", "evaluate@syn2")
     seeds = ("-S", "train.seeds=[4,5]", "-S", "train.epochs=4", "-S", "train.device=cpu")
     run.run("dvc", "exp", "run", "-n", "seeds", *seeds, *one)
     run.run("dvc", "exp", "run", "--queue", "-S", "train.lambda_sparse=0.001,0.1", *one)

@@ -21,26 +21,29 @@ def vega(
     chart: alt.LayerChart, *, background: str = theme.CARD, **properties: Any
 ) -> Future[dict[str, Any]]:
     """A chart's Vega specification, with some of its properties changed."""
-    spec = _spec(chart, background, properties)
+    spec = _spec(chart, properties, theme.config(font=theme.PAGE_FONT, background=background))
     return rendering().call("vegalite_to_vega", spec, vl_version=VEGA_LITE)
 
 
 def svg(chart: alt.LayerChart, *, background: str = theme.CARD, **properties: Any) -> Future[str]:
     """A chart as SVG text, with some of its properties changed."""
-    spec = _spec(chart, background, properties)
+    spec = _spec(chart, properties, theme.config(font=theme.PICTURE_FONT, background=background))
     return rendering().call("vegalite_to_svg", spec, vl_version=VEGA_LITE)
 
 
-def _spec(chart: alt.LayerChart, background: str, properties: dict[str, Any]) -> dict[str, Any]:
+def _spec(
+    chart: alt.LayerChart, properties: dict[str, Any], config: dict[str, Any]
+) -> dict[str, Any]:
     with alt.data_transformers.disable_max_rows():
         # Not validated again: half the time of a report, for charts that our tests validate.
         spec: dict[str, Any] = chart.to_dict(validate=False)
-    return {**spec, **properties, "config": theme.config(background=background)}
+    return {**spec, **properties, "config": config}
 
 
 def drawn(chart: alt.LayerChart, description: str) -> str:
-    """A chart as SVG in the colours of the page that it will lie in."""
+    """A chart as SVG in the colours and the font of the page that it will lie in."""
     text = svg(chart, background="transparent", description=description).result()
+    text = text.replace(f'"{theme.PICTURE_FONT}"', f'"{theme.PAGE_FONT}"')
     for colour, variable in theme.VARIABLES.items():
         text = text.replace(f'"{colour}"', f'"{variable}"')
     return text

@@ -57,7 +57,7 @@ def table(metrics: Mapping[str, Metrics]) -> pd.DataFrame:
         if scores["consensus"].get(name) is not None
     ]
     columns = ["dataset", "score", "consensus", "mean", "std", "limit"]
-    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float)).round(4)
+    return pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[2:], float))
 
 
 def to_limit(score: float, limit: float) -> str:
@@ -84,9 +84,9 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
     data = scores[scores["score"] != NAMES["log_loss"]]
     names = list(dict.fromkeys(data["dataset"]))
     data = data.assign(
-        low=(data["mean"] - data["std"]).clip(lower=0).round(4),
-        high=(data["mean"] + data["std"]).clip(upper=1).round(4),
-    )
+        low=(data["mean"] - data["std"]).clip(lower=0),
+        high=(data["mean"] + data["std"]).clip(upper=1),
+    ).round(4)
     kept = [name for name in NAMES.values() if name in set(data["score"])]
     y = alt.Y("score:N", sort=kept, axis=None, scale=alt.Scale(domain=kept, paddingInner=0.45))
     base = alt.Chart(data).encode(

@@ -34,13 +34,15 @@ ZERO = "#440154"
 # The label of a whole number, and none of a tick between two.
 WHOLE = "datum.value % 1 ? '' : format(datum.value, ',d')"
 
-FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
+# vl-convert brings it along: what it measures and draws then does not depend on the machine.
+PICTURE_FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"
 
 
-def config(*, background: str = CARD) -> dict[str, Any]:
+def config(*, font: str, background: str = CARD) -> dict[str, Any]:
     """Arguments of `alt.Chart.configure` that every figure shares.
 
-    >>> config()["axis"]["grid"]
+    >>> config(font=PAGE_FONT)["axis"]["grid"]
     False
     """
     axis = {
@@ -63,7 +65,7 @@ def config(*, background: str = CARD) -> dict[str, Any]:
     }
     return {
         "background": background,
-        "font": FONT,
+        "font": font,
         "axis": axis,
         "legend": legend,
         "view": {"stroke": None},

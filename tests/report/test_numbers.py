@@ -22,6 +22,7 @@ from tabnet.report import (
     charts,
     groups,
     images,
+    index,
     page,
     payload,
     pooling,
@@ -265,6 +266,12 @@ def test_twenty_data_sets_look_different() -> None:
     encoding = chart.to_dict()["layer"][-1]["encoding"]
     looks = zip(*(encoding[name]["scale"]["range"] for name in ("color", "shape")), strict=True)
     assert len(set(looks)) == 20
+
+
+def test_scores_are_rounded_once() -> None:
+    one = {"consensus": {"fdr": 0.0}, "seeds": {"fdr": {"mean": 0.106549, "std": 0.106549}}}
+    ((_, (cell,)),) = index._rows(scoreboard.table({"a": one}), ["a"])
+    assert cell == "0.000 (seeds 0.107 ± 0.107)"
 
 
 def test_no_deviation_leaves_the_range_of_a_score() -> None:

@@ -12,7 +12,8 @@ import psutil
 import pytest
 import vl_convert
 
-from tabnet.rendering import Rendering
+from tabnet.rendering import NO_FONTS, Rendering
+from tabnet.report import theme
 from tests.imports import ROOT
 
 SPEC = {
@@ -20,6 +21,11 @@ SPEC = {
     "mark": "bar",
     "encoding": {"x": {"field": "a", "type": "ordinal"}},
 }
+PICTURE = """
+import sys
+import vl_convert
+sys.stdout.buffer.write(vl_convert.svg_to_png(sys.stdin.read(), scale=2))
+"""
 # Renders, and then waits to be killed.
 WAITS = """
 import signal, time
@@ -66,10 +72,21 @@ def gone(pid: int) -> bool:
 def test_it_answers_as_the_library_does(rendering: Rendering) -> None:
     vega = rendering.call("vegalite_to_vega", SPEC)
     svg = rendering.call("vega_to_svg", vega)  # of what is not there yet
-    png = rendering.call("svg_to_png", svg, scale=2)
     assert vega.result() == vl_convert.vegalite_to_vega(SPEC)
     assert svg.result() == vl_convert.vega_to_svg(vega.result())
-    assert png.result() == vl_convert.svg_to_png(svg.result(), scale=2)
+
+
+def test_a_picture_does_not_depend_on_the_machines_fonts(rendering: Rendering) -> None:
+    """It is the one of a machine that has none."""
+    svg = rendering.call("vegalite_to_svg", SPEC | {"config": {"font": theme.PICTURE_FONT}})
+    alone = subprocess.run(
+        [sys.executable, "-c", PICTURE],
+        input=svg.result().encode(),
+        env=os.environ | {"FONTCONFIG_FILE": str(NO_FONTS)},
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    assert rendering.call("svg_to_png", svg, scale=2).result() == alone.stdout
 
 
 def test_what_the_library_raises_is_raised_here(rendering: Rendering) -> None:
