@@ -115,8 +115,8 @@ def _serve() -> None:
         os.dup2(other, sys.stdout.fileno())
         import vl_convert
 
-        for folder in filter(Path.is_dir, map(Path.expanduser, map(Path, FONTS))):
-            vl_convert.register_font_directory(str(folder))
+        for folder in filter(os.path.isdir, map(os.path.expanduser, FONTS)):
+            vl_convert.register_font_directory(folder)
         vl_convert.vegalite_to_svg({"mark": "point"})  # starts all of it
         while asked := _read(sys.stdin.buffer):
             function, arguments, options = asked
