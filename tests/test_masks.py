@@ -36,6 +36,24 @@ def test_what_is_committed_is_what_comes_out(default_run: Clone) -> None:
     assert [stage for stage in found if found[stage] != committed[stage]] == []
 
 
+@pytest.mark.skipif(not FUSES_PRODUCTS, reason="this processor rounds differently")
+def test_the_readme_says_how_measures_go_with_the_truth(default_run: Clone) -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    known = {}
+    for dataset in ("syn2", "syn4"):
+        measured = default_run.path / "reports" / dataset / "trust_by_seed.csv"
+        scored = default_run.path / "reports" / "paper" / f"{dataset}.scores.json"
+        members = json.loads(scored.read_text())["members"]
+        table = pd.read_csv(measured, index_col="seed")
+        true = pd.Series({seed: members[f"seed_{seed}"]["rra"] for seed in table.index})
+        known[dataset] = table.corrwith(true, method="spearman").round(2)
+    two, four = known.values()
+    assert f"correlation {two['agreement']:.2f} and {four['agreement']:.2f}" in readme
+    assert f"({two['sufficiency_auc']:.2f} and {four['sufficiency_auc']:.2f})" in readme
+    assert f"one way on Syn2 ({two['noise_distance']:.2f})" in readme
+    assert f"the other on Syn4 ({four['noise_distance']:.2f})" in readme
+
+
 @datasets
 def test_the_consensus_scores(default_run: Clone, dataset: str) -> None:
     metrics: dict[str, Any] = json.loads(

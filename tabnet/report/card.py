@@ -16,7 +16,8 @@ COLUMNS = 480  # of a small heatmap
 def card(explanation: Explanation, numbers: Numbers, *, sort_by: str, quantile: float) -> Card:
     """The card of a data set; JSON can hold it."""
     table = numbers.importance
-    description = f"Consensus mask of {explanation.name}, {explanation.rows} observations"
+    rows = words.count(explanation.rows, "observation")
+    description = f"Consensus mask of {explanation.name}, {rows}"
     chart = consensus(explanation, sort_by=sort_by, quantile=quantile)
     return {
         "name": explanation.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -42,12 +43,13 @@ def number(value: float | None, digits: int = 3) -> str:
     >>> number(0.81449), number(None)
     ('0.814', '–')
     """
-    return MISSING if value is None else f"{value:.{digits}f}"
+    return MISSING if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
 def spread(score: Mapping[str, float | None]) -> str:
     """A mean and its standard deviation."""
-    return MISSING if score["mean"] is None else deviating(score["mean"], score["std"])
+    mean = score["mean"]
+    return MISSING if mean is None or math.isnan(mean) else deviating(mean, score["std"])
 
 
 def mark(reached: bool | None) -> str:

@@ -34,7 +34,7 @@ def training(history: pd.DataFrame) -> alt.LayerChart:
     losses = ["loss", *([VALIDATION] if validated else [])]
     data = history[["epoch", "seed", *losses]].copy()
     # Digits that count: of small losses, too, there is a logarithm.
-    data[losses] = data[losses].map(lambda loss: float(f"{loss:.5g}"))
+    data[losses] = data[losses].map(lambda loss: float(f"{loss:.7g}"))
     x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE))
     scale = alt.Scale(zero=False, nice=True)
 
@@ -102,7 +102,7 @@ def _long(importance: pd.DataFrame) -> pd.DataFrame:
     )
     long["mask"] = long["mask"].str.replace("seed_", "seed ")
     long["truth"] = long["relevant"].map(_truth)
-    return long.assign(share=long["share"].round(5)).drop(columns="relevant")
+    return long.assign(share=long["share"].round(7)).drop(columns="relevant")
 
 
 def _truth(share: float) -> str:

@@ -12,7 +12,9 @@ from tabnet.report import payload, store, words
 from tabnet.report.explanation import Explanation, Floats
 from tabnet.report.store import Store
 
-TRUTH_LEVELS = 255  # a bin's truth is the share of its rows
+TRUTH_LEVELS = 254  # a bin's truth is the share of its rows; a half is one of them
+UNKNOWN = 255  # of a label
+SHARES = 100  # of a probability that is shown to two digits
 FINE, COARSE = payload.LEVELS, 1023  # levels of what is drawn first, and of the rest
 
 
@@ -48,11 +50,12 @@ def pack(held: Store, explanation: Explanation) -> tuple[str, dict[str, Any]]:
     if held.truth is not None:
         arrays["truth"] = held.truth.T.astype(np.uint8) * np.uint8(TRUTH_LEVELS)
     if (p := held.predictions) is not None:
-        arrays["label"] = np.nan_to_num(p.label, nan=TRUTH_LEVELS).astype(np.uint8)
+        arrays["label"] = np.nan_to_num(p.label, nan=UNKNOWN).astype(np.uint8)
         arrays["probability"] = p.probability.astype(np.float32)
         arrays["agreement"] = p.agreement.astype(np.float32)
     if held.by_seed is not None:
-        add("by_seed", held.by_seed, COARSE)
+        arrays["by_seed"] = np.rint(SHARES * held.by_seed.T).astype(np.uint8)
+        scales["by_seed"] = 1 / SHARES
     if (bins := held.bins) is not None:
         arrays["bin_edges"] = bins.edges.astype(np.uint32)
         arrays["bin_key"] = bins.key.astype(np.float32)

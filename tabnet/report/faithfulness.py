@@ -27,7 +27,7 @@ def curves(table: pd.DataFrame, *, side: str, score: str) -> alt.LayerChart:
     """
     known = [name for name in ORDERS if name in set(table["order"])]
     names, colours, dashes, widths = zip(*(ORDERS[name] for name in known), strict=True)
-    data = table.loc[table["side"] == side, ["order", "k", score]].round(4)
+    data = table.loc[table["side"] == side, ["order", "k", score]].round(7)
     data = data.assign(order=data["order"].map({name: ORDERS[name][0] for name in known}))
     title = {"auc": "AUC", "drop": "fall of the predicted class's probability"}[score]
     done = {"keep": "kept, others replaced", "remove": "removed"}[side]

@@ -35,7 +35,8 @@ def heat(explanation: Explanation, names: Sequence[str]) -> Figure:
     chart = painted.painted(panels, names, size=explanation.rows, truth=truth)
     description = (
         f"Heatmap of {words.count(len(panels), 'mask panel')}, {words.listed(panels)}:"
-        f" {explanation.rows:,} observations along x, {len(names)} features in each panel."
+        f" {words.count(explanation.rows, 'observation')} along x,"
+        f" {words.count(len(names), 'feature')} in each panel."
     )
     return Figure(name="heat", title="Where the model looks", chart=chart, description=description)
 
@@ -72,7 +73,7 @@ def below(
         yield Figure(
             name="training",
             title="Training",
-            chart=charts.training(numbers.history),
+            chart=charts.training(sentences.of_survivors(numbers.history)),
             sentences=tuple(sentences.training(numbers.history)),
         )
     if p is not None:

@@ -25,7 +25,7 @@ def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart
                 "_row": f"{j:05d}",
                 "feature": name,
                 "group": f"{group.label} ({group.rows:,})",
-                "share": round(group.share[j], 5),
+                "share": round(group.share[j], 7),
                 "relevant": "mixed" if group.relevant is None else bool(group.relevant[j]),
             }
             for group in groups

@@ -20,7 +20,10 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Rows of one pattern of relevance: `relevant` (None: mixed) and `share` (mean mask) are D."""
+    """Rows of one pattern of relevance: `relevant` (None: mixed) and `share` are D.
+
+    `share` is the mean mask as a distribution, or all 0: rows whose mask is empty are left out.
+    """
 
     label: str
     rows: int
@@ -108,10 +111,14 @@ def groups(explanation: Explanation, *, sort_by: str) -> list[Group]:
             label=labels[group],
             rows=int(pool.count[group]),
             relevant=kept[group] if group < len(kept) else None,
-            share=tuple(float(share) for share in pool.mean[group]),
+            share=tuple(float(share) for share in _distribution(pool.mean[group])),
         )
         for group in range(count)
     ]
+
+
+def _distribution(mean: Doubles) -> Doubles:
+    return mean / (mean.sum() or 1)
 
 
 def _merged(patterns: Patterns) -> tuple[Ints, list[tuple[bool, ...]]]:

@@ -55,12 +55,16 @@ const parts = buildDetail();
 function describe(column) {
   if (source() === bins) {
     const [first, last] = [arrays["bin_edges"][column], arrays["bin_edges"][column + 1]];
-    const title = `Observations ${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")}`;
-    return [
-      title,
-      `${state.how === "max" ? "Largest" : "Mean"} value of ${last - first} observations in the order of ${facts.sort_label}.`,
-      "",
-    ];
+    const count = last - first;
+    const [from, to, of] = [first + 1, last, count].map((n) => n.toLocaleString("en"));
+    const what = state.how === "max" ? "Largest" : "Mean";
+    return count === 1
+      ? [`Observation ${to} in the order of ${facts.sort_label}`, "", ""]
+      : [
+          `Observations ${from} to ${to}`,
+          `${what} value of ${of} observations in the order of ${facts.sort_label}.`,
+          "",
+        ];
   }
   const said = [];
   if (arrays["label"]) {

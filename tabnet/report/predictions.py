@@ -35,7 +35,7 @@ def roc_table(label: Floats, probability: Floats) -> pd.DataFrame:
     fpr = np.append(0, np.cumsum(~truth[by_score])[last_of_tie]) / (~truth).sum()
     along = tpr + fpr
     kept = np.unique(np.searchsorted(along, np.linspace(0, 2, POINTS)).clip(max=len(along) - 1))
-    return pd.DataFrame({"fpr": fpr[kept].round(4), "tpr": tpr[kept].round(4)})
+    return pd.DataFrame({"fpr": fpr[kept].round(7), "tpr": tpr[kept].round(7)})
 
 
 def roc(curve: pd.DataFrame) -> alt.LayerChart:
@@ -87,7 +87,7 @@ def calibration_table(label: Floats, probability: Floats) -> pd.DataFrame:
     reach = z * np.sqrt(observed * (1 - observed) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     columns = {"predicted": predicted, "observed": observed, "rows": n}
     bounds = {"low": middle - reach, "high": middle + reach}
-    return pd.DataFrame({**columns, **bounds}).round(4)
+    return pd.DataFrame({**columns, **bounds})
 
 
 def calibration(table: pd.DataFrame) -> alt.LayerChart:

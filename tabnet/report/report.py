@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -187,7 +188,8 @@ def tenths(explanation: Explanation, held: Store, order: str) -> dict[str, Any]:
         (explanation.features[j], [f"{share:.2f}" for share in table[:, place]])
         for place, j in enumerate(held.features)
     ]
-    columns = [f"{100 * i // count} to {100 * (i + 1) // count} %" for i in range(count)]
+    ends = [f"{100 * i / max(count, 1):.0f}" for i in range(count + 1)]
+    columns = [f"{low} to {high} %" for low, high in pairwise(ends)]
     return {"mask": "consensus", "key": order, "columns": columns, "rows": rows}
 
 

@@ -26,7 +26,7 @@ function fill(select, options, chosen) {
 function controls() {
   fill(element("order"), facts.orders, facts.sort_by);
   element("order").onchange = (event) => reorder(event.target.value, [0, Infinity]);
-  const seeds = facts.seeds.map((seed) => [seed, seed === facts.shown ? `${seed} (first)` : seed]);
+  const seeds = facts.seeds.map((seed) => [seed, seed === facts.shown ? `${seed} (shown first)` : seed]);
   // The aggregate mask of a folder from elsewhere may be none of the seeds'.
   if (facts.shown === null) seeds.unshift(["", "as in the file"]);
   fill(element("seed"), seeds, facts.shown ?? "");
@@ -182,8 +182,8 @@ function tableOf(name) {
   return [columns, ...data.map((row) => columns.map((column) => row[column]))];
 }
 
-/** The decimals of what is stored in levels of this size. */
-const digits = (scale) => Math.max(1, Math.ceil(-Math.log10(scale)));
+/** The decimals that hold of what is stored in levels of this size. */
+const digits = (scale) => Math.max(1, Math.floor(-Math.log10(scale)));
 
 /** What the heatmap shows, one line for each column and feature. */
 function heatTable() {

@@ -11,10 +11,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from tabnet.report import page, theme
-from tabnet.report.cells import MASKS, Cell, Table, best, marked, number
+from tabnet.report.cells import MASKS, Cell, Table, best, marked, number, spread
 from tabnet.report.images import drawn, inline
 from tabnet.report.provenance import Blocks
-from tabnet.report.words import count, deviating, listed
+from tabnet.report.words import count, listed
 
 FIGURES = {"rma": "mass on relevant", "fdr": "false discoveries", "auc": "AUC"}
 SCORES = {**MASKS, "auc": "AUC"}
@@ -133,7 +133,8 @@ def counts(curve: pd.DataFrame, seconds: Mapping[str, float]) -> Table:
     rows = []
     for n, time in seconds.items():
         scores = by_count[int(n)]
-        cells = [Cell(deviating(scores[score], scores[f"{score}_std"])) for score in SCORES]
+        pairs = [{"mean": scores[score], "std": scores[f"{score}_std"]} for score in SCORES]
+        cells = [Cell(spread(pair)) for pair in pairs]
         rows.append((n, [*cells, Cell(number(time, 1))]))
     return Table("Seeds", [*SCORES.values(), "seconds to train, about"], rows)
 

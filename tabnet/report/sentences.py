@@ -36,13 +36,14 @@ def comparison(scores: pd.DataFrame) -> list[str]:
         return ["No scores are known."]
     less = scores["score"].str.contains("lower is better")
     gain = (scores["consensus"] - scores["mean"]).where(~less, scores["mean"] - scores["consensus"])
-    better = int((gain > 0).sum())
-    if scores["std"].isna().all():
+    several = scores["std"].notna()  # of one seed alone there is nothing to compare
+    better = int((gain > 0)[several].sum())
+    if not several.any():
         said = ["One seed alone is its own consensus: there is nothing to compare."]
     else:
         said = [
             f"The consensus is better than the mean of single seeds on {better} of"
-            f" {count(len(scores), 'score')}."
+            f" {count(int(several.sum()), 'score')}."
         ]
     if scores["limit"].notna().any():
         said.append(
@@ -60,7 +61,8 @@ def heat(
     hidden = len(explanation.features) - len(held.features)
     if hidden:
         shown = count(len(held.features), "feature")
-        said.append(f"The {shown} of highest importance are drawn, {hidden} are not.")
+        rest = "1 is not" if hidden == 1 else f"{hidden} are not"
+        said.append(f"The {shown} of highest importance are drawn, {rest}.")
     if held.bins is not None:
         bins, rows = len(held.bins.edges) - 1, count(explanation.rows, "observation")
         lowest = "" if held.predictions is None else ", and those of lowest agreement"
@@ -78,15 +80,20 @@ def where(features: Sequence[str], group: Group) -> str:
     if share.sum() == 0:
         return f"{place(group.label)} ({group.rows:,}), the consensus is all zero."
     best = np.argsort(-share, kind="stable")
-    enough = int(np.searchsorted(np.cumsum(share[best]) / share.sum(), 0.9)) + 1
-    share /= share.sum()
+    enough = int(np.searchsorted(np.cumsum(share[best]), 0.9)) + 1
     top = [f"{named(features[j])} ({percent(share[j])})" for j in best[: min(enough, MOST_NAMED)]]
     word = "mostly at" if enough <= MOST_NAMED else "at many features, first of all"
     text = f"{place(group.label)} ({group.rows:,}), the consensus looks {word} {listed(top)}"
     if group.relevant is None:
         return f"{text}."
-    true = sum(share[j] for j, relevant in enumerate(group.relevant) if relevant)
-    return f"{text}; {percent(true)} of it lies on truly relevant features."
+    return f"{text}; {percent(_true_share(group))} of it lies on truly relevant features."
+
+
+def _true_share(group: Group) -> float:
+    """How much of a group's mask lies on what is truly relevant to it."""
+    assert group.relevant is not None
+    pairs = zip(group.share, group.relevant, strict=True)
+    return sum(share for share, relevant in pairs if relevant) / sum(group.share)
 
 
 def importance(table: pd.DataFrame) -> list[str]:
@@ -113,11 +120,9 @@ def importance(table: pd.DataFrame) -> list[str]:
         elif found == relevant:
             said.append(f"The {which} of highest importance are exactly the truly relevant ones.")
         else:
-            said.append(f"Of the {which} of highest importance, {found} are truly relevant.")
-    first = ranked.iloc[0]
-    said.append(
-        f"{named(first['feature'])} leads with {percent(first['consensus'])} of the consensus."
-    )
+            are = "1 is" if found == 1 else f"{found} are"
+            said.append(f"Of the {which} of highest importance, {are} truly relevant.")
+    said.append(_leads(table))
     seeds = seed_columns(table)
     if len(seeds) > 1:
         spread = table[seeds].max(axis=1) - table[seeds].min(axis=1)
@@ -127,6 +132,16 @@ def importance(table: pd.DataFrame) -> list[str]:
             name = named(str(widest["feature"]))
             said.append(f"Seeds differ most on {name}: from {low} to {high}.")
     return said
+
+
+def _leads(table: pd.DataFrame) -> str:
+    """Which features have the highest importance: several, where it is equal."""
+    most = table["consensus"].max()
+    first = [named(name) for name in table.loc[table["consensus"] == most, "feature"]]
+    if len(first) > MOST_NAMED:
+        return f"{len(first)} features lead with {percent(most)} of the consensus each."
+    verb, each = ("leads", "") if len(first) == 1 else ("lead", " each")
+    return f"{listed(first)} {verb} with {percent(most)} of the consensus{each}."
 
 
 def scores(table: pd.DataFrame, *, noise: bool) -> list[str]:
@@ -174,12 +189,12 @@ def agreement(values: npt.NDArray[np.floating], *, seeds: int) -> list[str]:
         " consensus: at 1 all seeds give the same mask."
     )
     if len(known) == 1:
-        return [meaning, f"The one row has {known[0]:.2f}."]
+        return [meaning, f"The one row has {known[0]:.3f}."]
     middle, low = np.median(known), np.quantile(known, 0.05)
     return [
         meaning,
-        f"Half of the rows have {middle:.2f} or more, one in twenty {low:.2f} or less; the lowest"
-        f" has {known.min():.2f}.",
+        f"Half of the rows have {middle:.3f} or more, one in twenty {low:.3f} or less; the lowest"
+        f" has {known.min():.3f}.",
     ]
 
 
@@ -198,13 +213,10 @@ def by_group(groups: Sequence[Group]) -> list[str]:
     """How much of each group's mask lies where it should."""
     said = []
     for group in groups:
-        total = sum(group.share)
-        if group.relevant is None or not any(group.relevant) or total == 0:
+        if group.relevant is None or not any(group.relevant) or not any(group.share):
             continue
-        pairs = zip(group.share, group.relevant, strict=True)
-        true = sum(share for share, relevant in pairs if relevant)
         said.append(
-            f"{place(group.label)}, {percent(true / total)} of the consensus lies on truly"
+            f"{place(group.label)}, {percent(_true_share(group))} of the consensus lies on truly"
             " relevant features (framed)."
         )
     return said
@@ -262,7 +274,8 @@ def training(history: pd.DataFrame) -> list[str]:
         return ["No epoch was trained."]
     first, last = history["epoch"].min(), history["epoch"].max()
     end = _ends(history)
-    begin = history[(history["epoch"] == first) & history["seed"].isin(end["seed"])]
+    history = of_survivors(history)
+    begin = history[history["epoch"] == first]
     where = f"epoch {last}" if (end["epoch"] == last).all() else "each seed's last epoch"
     whose, loss = f"The mean loss of {count(len(end), 'seed')}", _loss(end["loss"].mean())
     said = [
@@ -278,12 +291,17 @@ def training(history: pd.DataFrame) -> list[str]:
             "Some seeds stopped early: in each epoch the line is the mean of those still training."
         )
     if "validation_loss" in history:
-        said.append(_validation(history[history["seed"].isin(end["seed"])]))
+        said.append(_validation(history))
     return said
 
 
+def of_survivors(history: pd.DataFrame) -> pd.DataFrame:
+    """The epochs of the seeds that did not diverge; of all, if there is none else."""
+    return history[history["seed"].isin(_ends(history)["seed"])]
+
+
 def _loss(value: float) -> str:
-    return f"{value:.3f}" if value < 1e4 else f"{value:.2e}"
+    return f"{value:.3f}" if 0.01 <= value < 1e4 or value == 0 else f"{value:.3g}"
 
 
 def diverged(epochs: Mapping[str, int]) -> str:

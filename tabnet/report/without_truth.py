@@ -147,7 +147,7 @@ def _rows(trust: Trust) -> list[Row]:
             _percent,
         ),
         row(
-            "Small noise: top features that stay (best 100 %)",
+            "Small noise: overlap of the top features (best 100 %)",
             consensus.noise_overlap,
             seeds.noise_overlap,
             _percent,

@@ -14,12 +14,14 @@ EMPTY = "“”"  # a name that is none
 def percent(share: float) -> str:
     """A share as a reader wants it.
 
-    >>> percent(0.3333), percent(0.0004), percent(0.9968), percent(0.988), percent(1e-7)
-    ('33 %', '0.04 %', '99.7 %', '98.8 %', 'less than 0.01 %')
+    >>> percent(0.3333), percent(0.0004), percent(0.9968), percent(0.99996), percent(1e-7)
+    ('33 %', '0.04 %', '99.7 %', 'more than 99.9 %', 'less than 0.01 %')
     """
     value = 100 * share
-    if 98.5 <= value < 100:
-        return f"{min(value, 99.9):.1f} %"
+    if 99.95 <= value < 100 - 1e-9:  # what is less than that apart is rounding, of a sum to 1
+        return "more than 99.9 %"
+    if 98.5 <= value < 99.95:
+        return f"{value:.1f} %"
     if 0 < value < 0.01:
         return "less than 0.01 %"
     return f"{value:.0f} %" if value >= 1 or value == 0 else f"{value:.1g} %"

@@ -30,7 +30,8 @@ README = HERE.parents[1] / "README.md"
 TITLE = """# Benchmarks
 
 Written by `make bench`, which runs `tests/benchmarks/bench_*.py`; each section says where and when.
-A ratio is of the two things that its row names, measured in turn on one machine.
+A ratio is of the two things that its row names, measured in turn on one machine: the median of the
+rounds' ratios, where there are several rounds.
 """
 LIBRARIES = ("numba", "numpy", "pyarrow", "torch", "pytorch-tabnet", "dvc")
 

@@ -20,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 from tabnet.params import Params
 from tabnet.report import (
     charts,
+    contents,
     groups,
     images,
     index,
@@ -266,6 +267,13 @@ def test_twenty_data_sets_look_different() -> None:
     encoding = chart.to_dict()["layer"][-1]["encoding"]
     looks = zip(*(encoding[name]["scale"]["range"] for name in ("color", "shape")), strict=True)
     assert len(set(looks)) == 20
+
+
+def test_a_half_of_a_bins_rows_is_stored_as_a_half() -> None:
+    """So the page marks as relevant what the picture does: more than half."""
+    level = int(np.rint(0.5 * contents.TRUTH_LEVELS))
+    assert level / contents.TRUTH_LEVELS == 0.5
+    assert contents.TRUTH_LEVELS < contents.UNKNOWN < 256
 
 
 def test_scores_are_rounded_once() -> None:

@@ -36,8 +36,8 @@ def test_sentences_do_not_claim_what_the_data_contradict() -> None:
     three = {"feature": ["a", "b", "c"], "consensus": [0.6, 0.3, 0.1]}
     for relevant, said in (
         ([1.0, 0.5, 0.0], "The 2 features of highest importance are exactly the truly relevant"),
-        ([1.0, 0.0, 0.5], "Of the 2 features of highest importance, 1 are truly relevant"),
-        ([0.0, 1.0, 1.0], "Of the 2 features of highest importance, 1 are truly relevant"),
+        ([1.0, 0.0, 0.5], "Of the 2 features of highest importance, 1 is truly relevant"),
+        ([0.0, 1.0, 1.0], "Of the 2 features of highest importance, 1 is truly relevant"),
     ):
         table = pd.DataFrame({**three, "relevant": relevant})
         assert said in " ".join(sentences.importance(table))
@@ -57,14 +57,18 @@ def test_one_seed_is_compared_with_nothing() -> None:
 
     assert said(None) == "One seed alone is its own consensus: there is nothing to compare."
     assert said(0.0).startswith("The consensus is better than the mean of single seeds on 0 of 1")
+    alone = {"consensus": {"auc": 0.9}, "seeds": {"auc": {"mean": 0.9, "std": None}}}
+    several = {"consensus": {"auc": 0.9}, "seeds": {"auc": {"mean": 0.8, "std": 0.1}}}
+    both = sentences.comparison(scoreboard.table({"syn2": alone, "syn4": several}))[0]
+    assert both.endswith("better than the mean of single seeds on 1 of 1 score.")
 
 
 def test_agreement_is_said_of_whatever_is_known() -> None:
     """Masks from elsewhere may come with agreements, and without those of single seeds."""
     values = np.array([0.25, 0.5, 0.75], np.float32)
     for seeds in (0, 2):
-        assert "the lowest has 0.25" in " ".join(sentences.agreement(values, seeds=seeds))
-    assert sentences.agreement(values[:1], seeds=2)[1] == "The one row has 0.25."
+        assert "the lowest has 0.250" in " ".join(sentences.agreement(values, seeds=seeds))
+    assert sentences.agreement(values[:1], seeds=2)[1] == "The one row has 0.250."
     assert sentences.agreement(values, seeds=1)[0].startswith("One seed alone says nothing")
 
 
@@ -72,11 +76,33 @@ def test_what_has_no_importance_is_not_found() -> None:
     """Nor are equal ones by the order of the file."""
     table = pd.DataFrame({"feature": ["a", "b", "c"], "relevant": [1.0, 1.0, 0.0]})
     for consensus, said in (
-        ([1.0, 0.0, 0.0], "Of the 2 features of highest importance, 1 are truly relevant"),
-        ([0.4, 0.3, 0.3], "Of the 2 features of highest importance, 1 are truly relevant"),
+        ([1.0, 0.0, 0.0], "Of the 2 features of highest importance, 1 is truly relevant"),
+        ([0.4, 0.3, 0.3], "Of the 2 features of highest importance, 1 is truly relevant"),
         ([0.4, 0.4, 0.2], "The 2 features of highest importance are exactly"),
     ):
         assert said in sentences.importance(table.assign(consensus=consensus))[0]
+
+
+def test_all_that_lead_are_named() -> None:
+    table = pd.DataFrame({"feature": ["a", "b", "c"], "relevant": [np.nan] * 3})
+    for consensus, said in (
+        ([0.5, 0.3, 0.2], "a leads with 50 % of the consensus."),
+        ([0.4, 0.2, 0.4], "a and c lead with 40 % of the consensus each."),
+    ):
+        assert sentences.importance(table.assign(consensus=consensus)) == [said]
+    many = pd.DataFrame({"feature": [f"f{i}" for i in range(10)], "relevant": [np.nan] * 10})
+    said = sentences.importance(many.assign(consensus=0.1))[0]
+    assert said == "10 features lead with 10 % of the consensus each."
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=12), st.integers(0, 3))
+def test_a_mask_that_lies_all_on_relevant_features_is_said_to(mass: list[float], rest: int) -> None:
+    share = np.array([*mass, *[0.0] * rest])
+    relevant = tuple(bool(part) for part in share)
+    group = Group(label="x > 0", rows=9, relevant=relevant, share=tuple(share / share.sum()))
+    names = [f"f{j}" for j in range(len(share))]
+    assert "; 100 % of it lies on truly relevant features." in sentences.where(names, group)
+    assert ", 100 % of the consensus lies on truly" in sentences.by_group([group])[0]
 
 
 def test_seeds_that_agree_do_not_differ_most_on_anything() -> None:
@@ -88,7 +114,7 @@ def test_seeds_that_agree_do_not_differ_most_on_anything() -> None:
 
 def test_of_equal_agreements_none_lies_above_another() -> None:
     said = sentences.agreement(np.ones(100), seeds=3)[1]
-    assert said.startswith("Half of the rows have 1.00 or more, one in twenty 1.00 or less")
+    assert said.startswith("Half of the rows have 1.000 or more, one in twenty 1.000 or less")
 
 
 @pytest.mark.parametrize("scores", [np.arange(200.0), np.full(200, 0.7), np.arange(200.0) % 7])
@@ -116,7 +142,7 @@ def test_what_a_calibration_misses_by_is_named_where_most_bins_do() -> None:
 
 def test_many_features_are_not_said_to_be_few() -> None:
     def said(count: int) -> str:
-        group = Group(label="all rows", rows=9, relevant=None, share=(0.5 / count,) * count)
+        group = Group(label="all rows", rows=9, relevant=None, share=(1 / count,) * count)
         return sentences.where([f"f{j}" for j in range(count)], group)
 
     assert "looks mostly at f0 (50 %) and f1 (50 %)" in said(2)

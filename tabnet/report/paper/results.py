@@ -43,7 +43,7 @@ def prediction(one: Input) -> dict[str, Any]:
         "limit_of_these_rows": bayes,
         "below_limit": _rounded(below),
         "best_published_below_limit": _rounded(limit - rows[best].mean),
-        "above_every_row": None if auc is None else auc > rows[best].mean,
+        "above_every_row": None if auc is None else round(auc, 3) > rows[best].mean,
         "nearer_the_limit": None if below is None else below < limit - rows[best].mean,
         "training": {**one.training, "seconds": _seconds(one)},
     }

@@ -29,32 +29,25 @@ def of(results: Mapping[str, Any]) -> dict[str, list[Table]]:
 
 def prediction(predicted: Mapping[str, Any]) -> Table:
     """AUC: a row a method, the paper's as it has them, ours, and the limit; the best one marked."""
-    tops = {
-        name: max([one["consensus"] or 0, *(score["mean"] for score in one["published"].values())])
-        for name, one in predicted.items()
+    scores = {
+        **{f"{m} (paper)": [p["published"][m] for p in predicted.values()] for m in published.AUC},
+        "single seeds, here": [one["seeds"] for one in predicted.values()],
     }
+    ours = [one["consensus"] for one in predicted.values()]
+    known = zip(*([score["mean"] for score in row] for row in scores.values()), ours, strict=True)
+    tops = [best(each, "auc") for each in known]
     rows = [
         (
-            f"{method} (paper)",
+            name,
             [
-                Cell(
-                    spread(one["published"][method]), one["published"][method]["mean"] >= tops[name]
-                )
-                for name, one in predicted.items()
+                Cell(spread(score), marked(score["mean"], top).best)
+                for score, top in zip(row, tops, strict=True)
             ],
         )
-        for method in published.AUC
+        for name, row in scores.items()
     ]
-    ours = predicted.items()
     rows += [
-        ("single seeds, here", [Cell(spread(one["seeds"])) for one in predicted.values()]),
-        (
-            "consensus, here",
-            [
-                Cell(number(one["consensus"]), (one["consensus"] or 0) >= tops[name])
-                for name, one in ours
-            ],
-        ),
+        ("consensus, here", [*map(marked, ours, tops)]),
         ("limit", [Cell(number(one["limit"])) for one in predicted.values()]),
         (
             "limit on these rows",
