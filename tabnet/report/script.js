@@ -182,8 +182,8 @@ function tableOf(name) {
   return [columns, ...data.map((row) => columns.map((column) => row[column]))];
 }
 
-/** The decimals that hold of what is stored in levels of this size. */
-const digits = (scale) => Math.max(1, Math.floor(-Math.log10(scale)));
+/** The decimals of what is stored in levels of this size. */
+const digits = (scale) => Math.max(1, Math.ceil(-Math.log10(scale)));
 
 /** What the heatmap shows, one line for each column and feature. */
 function heatTable() {
