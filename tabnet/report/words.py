@@ -18,9 +18,9 @@ def percent(share: float) -> str:
     ('33 %', '0.04 %', '99.7 %', 'more than 99.9 %', 'less than 0.01 %')
     """
     value = 100 * share
-    if 99.95 <= value < 100 - 1e-9:  # what is less than that apart is rounding, of a sum to 1
+    if value >= 99.95 and share < 1:
         return "more than 99.9 %"
-    if 98.5 <= value < 99.95:
+    if value >= 98.5 and share < 1:
         return f"{value:.1f} %"
     if 0 < value < 0.01:
         return "less than 0.01 %"

@@ -248,7 +248,7 @@ def test_a_squeezed_picture_is_still_a_picture() -> None:
 @given(st.floats(0, 1))
 def test_a_percentage_has_no_exponent_and_is_true(share: float) -> None:
     text = words.percent(share)
-    assert re.fullmatch(r"(less than )?\d+(\.\d+)? %", text)
+    assert re.fullmatch(r"((less|more) than )?\d+(\.\d+)? %", text)
     assert (text == "100 %") == (share == 1)
     assert (text == "0 %") == (share == 0)
     assert abs(float(text.split()[-2]) - 100 * share) <= 0.51
