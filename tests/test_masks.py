@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from numba.core.codegen import get_host_cpu_features
 from ruamel.yaml import YAML
 
 from tests.clones import Clone
 from tests.imports import ROOT
+from tests.test_other_processor import FUSES_PRODUCTS
 
 pytestmark = pytest.mark.slow
 
@@ -22,8 +22,6 @@ RELEVANT = {
     "syn2": {"V03", "V04", "V05", "V06"},
     "syn4": {"V01", "V02", "V05", "V06", "V10"},
 }
-# Of other processors only the rounding is another.
-FUSES_PRODUCTS = "+fma" in get_host_cpu_features().split(",")
 datasets = pytest.mark.parametrize("dataset", ["syn2", "syn4"])
 
 

@@ -46,6 +46,7 @@ AUC = 0.01
 IMPORTANCE = 0.15  # total variation
 
 HAS = get_host_cpu_features().split(",")
+FUSES_PRODUCTS = "+fma" in HAS
 # vmulps and vfmadd213ps with their registers, or vmulss and so on.
 INSTRUCTION = re.compile(
     r"\tv(?:(fn?m(?:add|sub)\d+)|mul)(?:p|(s))[sd]\t.*%([xyz])mm\d+(?: \{.*)?$", re.MULTILINE
@@ -188,20 +189,20 @@ def check_same(here: Found, other: Found) -> None:
     assert [name for name in here if here[name].tobytes() != other[name].tobytes()] == []
 
 
-@pytest.mark.skipif("+fma" not in HAS, reason="this processor fuses no products")
+@pytest.mark.skipif(not FUSES_PRODUCTS, reason="this processor fuses no products")
 def test_any_processor_that_fuses_products(here: Found, tmp_path: Path) -> None:
     """The oldest that does, with registers of 8 numbers."""
     check_same(here, elsewhere("everything", tmp_path, FUSED))
 
 
 @pytest.mark.skipif("+avx512f" in HAS, reason="it is this processor's")
-@pytest.mark.skipif("+fma" not in HAS, reason="this processor fuses no products")
+@pytest.mark.skipif(not FUSES_PRODUCTS, reason="this processor fuses no products")
 def test_code_for_wide_registers(here: Found, tmp_path: Path) -> None:
     before = "test_other_processor.make_code_for_this_processor()"
     check_same(here, elsewhere("everything", tmp_path, AVX512, before))
 
 
-@pytest.mark.skipif("+fma" not in HAS, reason="nor does this processor")
+@pytest.mark.skipif(not FUSES_PRODUCTS, reason="nor does this processor")
 def test_a_processor_that_fuses_no_products(here: Found, tmp_path: Path) -> None:
     check(here, elsewhere("trained", tmp_path, ""))
     of_vectors = "come_back or appended or noted or transposed or past_the_last or beside_it"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from tabnet.report.scoreboard import NAMES
 from tabnet.report.words import deviating
@@ -40,16 +40,20 @@ assert MASKS.keys() <= NAMES.keys()
 def number(value: float | None, digits: int = 3) -> str:
     """A number with a fixed count of decimals, or a dash.
 
-    >>> number(0.81449), number(None)
-    ('0.814', '–')
+    >>> number(0.81449), number(None), number(math.nan)
+    ('0.814', '–', '–')
     """
-    return MISSING if value is None or math.isnan(value) else f"{value:.{digits}f}"
+    return f"{value:.{digits}f}" if _known(value) else MISSING
 
 
 def spread(score: Mapping[str, float | None]) -> str:
     """A mean and its standard deviation."""
     mean = score["mean"]
-    return MISSING if mean is None or math.isnan(mean) else deviating(mean, score["std"])
+    return deviating(mean, score["std"]) if _known(mean) else MISSING
+
+
+def _known(value: float | None) -> TypeGuard[float]:
+    return value is not None and not math.isnan(value)
 
 
 def mark(reached: bool | None) -> str:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from tabnet.report import pooling
 from tabnet.report.explanation import Explanation
+from tabnet.scores import importance
 
 MOST = 6  # groups told apart; rows of rarer patterns are put together
 
@@ -111,14 +112,10 @@ def groups(explanation: Explanation, *, sort_by: str) -> list[Group]:
             label=labels[group],
             rows=int(pool.count[group]),
             relevant=kept[group] if group < len(kept) else None,
-            share=tuple(float(share) for share in _distribution(pool.mean[group])),
+            share=tuple(importance(pool.mean[group : group + 1]).tolist()),
         )
         for group in range(count)
     ]
-
-
-def _distribution(mean: Doubles) -> Doubles:
-    return mean / (mean.sum() or 1)
 
 
 def _merged(patterns: Patterns) -> tuple[Ints, list[tuple[bool, ...]]]:

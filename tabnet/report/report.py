@@ -29,6 +29,7 @@ from tabnet.report import (
 from tabnet.report.explanation import Explanation
 from tabnet.report.numbers import Numbers
 from tabnet.report.store import Store
+from tabnet.scores import importance
 
 # Masks compress to a fifth where they are sparse, hardly where they are not.
 ARRAYS = 1_650_000  # characters that a page's arrays may have
@@ -103,9 +104,7 @@ def importance_table(explanation: Explanation, numbers: Numbers) -> pd.DataFrame
 
 
 def _share(explanation: Explanation, panel: str) -> npt.NDArray[np.floating]:
-    """The mean mask as a distribution over features, as of `scores.importance`: some are empty."""
-    mean = _column_means(explanation, explanation.masks(panel))
-    return mean / (mean.sum() or 1)
+    return importance(_column_means(explanation, explanation.masks(panel))[None])
 
 
 def _column_means(

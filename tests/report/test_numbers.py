@@ -179,6 +179,21 @@ def test_groups_are_the_patterns_of_the_truth(tmp_path: Path) -> None:
         assert np.flatnonzero(group.relevant).tolist() == relevant
 
 
+def test_a_groups_share_leaves_rows_of_an_empty_mask_out(tmp_path: Path) -> None:
+    """As importances do."""
+    root = write(tmp_path, rows=400)
+    file = root / "data/syn4/explanation/consensus.parquet"
+    mask = pd.read_parquet(file)
+    mask[::3] = 0.0
+    mask.to_parquet(file)
+    explanation = opened(root)
+    key = explanation.key("V10")
+    for group in groups.groups(explanation, sort_by="V10"):
+        rows = key <= 0 if "≤" in group.label else key > 0
+        expected = mask[rows & (np.arange(400) % 3 > 0)].mean().to_numpy(np.float64)
+        np.testing.assert_allclose(group.share, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("low", [0.1, 12.5, 1_234_567.25, 1_764_288_000.5, 1e-9])
 def test_the_border_of_two_groups_lies_between_them_as_it_is_written(low: float) -> None:
     key = np.array([low, low * (1 + 1e-6)])

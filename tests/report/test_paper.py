@@ -116,6 +116,7 @@ def test_the_papers_parameters_are_those_of_its_sizes() -> None:
     [
         (0.691, 0.7, True, False),  # INVASE: .690, .009 below .699
         (0.690, 0.698, False, True),
+        (0.6904, 0.7, False, False),  # printed as INVASE's is
         (0.689, 0.7, False, False),
         (0.695, 0.699, True, True),
         (0.701, 0.700, True, True),  # by luck above the limit
@@ -166,6 +167,14 @@ def test_the_best_of_a_column_is_marked() -> None:
     (table,) = tables.of(results.collect([made(consensus=0.6)]))["auc"]
     marked = {name for name, cells in table.rows for cell in cells if cell.best}
     assert marked == {"INVASE (paper)"}
+
+
+def test_all_that_print_as_the_best_are_named() -> None:
+    one = peers(0.9)
+    one["methods"]["permutation"]["scores"]["rma"] = 0.9004
+    said = sentences.peers({"syn2": one, "syn4": peers(0.8)})[0]
+    most = "Most mask mass on relevant features, of 2 data sets"
+    assert said == f"{most}: consensus on 2 and permutations on 1."
 
 
 def test_a_dense_mask_earns_nothing_by_selecting_everything() -> None:

@@ -53,6 +53,8 @@ def test_a_seed_that_diverged_is_in_neither_mean() -> None:
     assert sentences.training(history)[0] == (
         "The mean loss of 2 seeds goes from 1.000 (epoch 1) to 0.300 (epoch 2)."
     )
+    assert set(sentences.of_survivors(history)["seed"]) == {1, 2}
+    assert set(sentences.of_survivors(history[history["seed"] == 3])["seed"]) == {3}
 
 
 def test_a_loss_on_the_way_to_divergence_is_a_loss(tmp_path: Path) -> None:

@@ -153,16 +153,16 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
         return [*texts, f"None is defined here: it takes {FEWEST} seeds or more that differ."]
     useful = {name: ends for name, ends in ranges.items() if ends[1] >= USELESS}
     if useful:
-        best = max(useful, key=lambda name: useful[name])
-        low, high = useful[best]
+        first = max(useful, key=lambda name: useful[name])
+        low, high = useful[first]
         texts.append(
-            f"Over the seeds of a data set, {_words(best)} follows the truth best: {low:.2f} to"
+            f"Over the seeds of a data set, {_words(first)} follows the truth best: {low:.2f} to"
             f" {high:.2f}, by true score, in the mean of the data sets."
         )
         failing = [
-            f"{name} ({_range(table[best])[0]:.2f})"
+            f"{name} ({_range(table[first])[0]:.2f})"
             for name, table in found["by_dataset"].items()
-            if _defined(table[best]) and _range(table[best])[0] < USELESS
+            if _defined(table[first]) and _range(table[first])[0] < USELESS
         ]
         if failing:
             texts.append(f"There are data sets on which it does not: {listed(failing)}.")
