@@ -94,8 +94,8 @@ def summary(
     """What the bootstrap says, of the masks by resample and of those with all rows (`whole`).
 
     Consensus masks here are those of the `seeds` that have diverged on no resample; distances are
-    the total variation, mean over rows, NaN where fewer than two resamples or groups of seeds are
-    there, or no seed.
+    the total variation, mean over rows. What compares two resamples or two groups of seeds is NaN
+    where there are fewer of them, and all of it where there is no such seed.
 
     - `distance`: between the consensus masks of two resamples; `distance_of_seeds`: between those
       of one seed. Rows alone differ.

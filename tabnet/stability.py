@@ -89,18 +89,20 @@ def mean_distance(masks: Sequence[Floats]) -> float:
 def interprestability(importances: Floats) -> float:
     """InterpreStability of the importances of several models (M x D), in [0, 1].
 
-    Of all pairs of models, the share whose |Pearson correlation| lies in [0.9, 1] counts 1, in
-    [0.7, 0.9) 0.8, in [0.5, 0.7) 0.6, in [0.3, 0.5) 0.4, below 0.2. It is the score of Wa, Lu and
-    Wang 2023 ("Stable and Interpretable Deep Learning for Tabular Data", arXiv 2310.02870) as
-    their notebook computes it (EDA.ipynb of their repository InterpreTabNet), where nine models
-    are trained on random parts of the rows; the paper's text was not at hand. A pair without a
-    correlation, as one of them is constant, counts 0. NaN of fewer than two models.
+    The mean over all pairs of models of what a pair counts: 1 if its |Pearson correlation| lies in
+    [0.9, 1], 0.8 in [0.7, 0.9), 0.6 in [0.5, 0.7), 0.4 in [0.3, 0.5), 0.2 in [0, 0.3). It is the
+    score of Wa, Lu and Wang 2023 ("Stable and Interpretable Deep Learning for Tabular Data", arXiv
+    2310.02870) as their notebook computes it (EDA.ipynb of their repository InterpreTabNet), where
+    nine models are trained on random parts of the rows. A pair without a correlation, where one of
+    the two is constant, counts 0. NaN of fewer than two models.
 
     NOTE[DIFF]: the R package tabnet sums correlation times weight, over checkpoints of one model;
     here, as in the notebook, models are trained apart and a pair counts by its interval alone.
 
     >>> interprestability(np.array([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1]]))
     1.0
+    >>> interprestability(np.array([[0.4, 0.2, 0.4], [0.5, 0.3, 0.2]]))  # correlation 0.19
+    0.2
     """
     weights = [_weight(a, b) for a, b in combinations(np.asarray(importances, np.float64), 2)]
     return float(np.mean(weights)) if weights else float("nan")
