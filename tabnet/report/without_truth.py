@@ -27,13 +27,14 @@ NOTES = (
         "See whether a mask names what the model itself uses, row by row: sufficiency and"
         " comprehensiveness (DeYoung et al. 2020). A seed's mask is judged with that seed's own"
         " model, all else with all seeds together. They do not see whether the model is right."
-        " Replaced values come from a row that was trained on, so that where features are"
-        " correlated the model meets rows that it never saw. Features that a mask leaves at 0 come"
+        " Replaced values come from a row that was trained on: where features are correlated, the"
+        " model meets rows unlike any that it was trained on. Features that a mask leaves at 0 come"
         " in random order.",
     ),
     (
         "Small noise",
-        "Sees masks that turn on a hair. Does not see masks that are wrong and never move.",
+        "Sees masks that change at the slightest push. Does not see masks that are wrong and never"
+        " move.",
     ),
     (
         "Other rows",
