@@ -52,6 +52,18 @@ def test_the_readme_says_how_measures_go_with_the_truth(default_run: Clone) -> N
     assert f"the other on Syn4 ({four['noise_distance']:.2f})" in readme
 
 
+def test_the_readme_says_where_masks_are_wrong(default_run: Clone) -> None:
+    data = default_run.path / "data" / "syn4"
+    mask = pd.read_parquet(data / "explanation" / "consensus.parquet")
+    rows = pd.read_parquet(data / "explanation" / "predictions.parquet")
+    truth = pd.read_parquet(data / "relevance.parquet").query("split == 'test'")[mask.columns]
+    selected = mask.to_numpy() > 1e-6
+    false = (selected & ~truth.to_numpy()).sum(1) / selected.sum(1).clip(min=1)
+    by_agreement = false[rows["agreement"].to_numpy().argsort(kind="stable")]
+    assert by_agreement[: len(false) // 20].mean() == pytest.approx(1 / 3, abs=0.05)
+    assert by_agreement[len(false) // 10 :].mean() < 0.001
+
+
 @datasets
 def test_the_consensus_scores(default_run: Clone, dataset: str) -> None:
     metrics: dict[str, Any] = json.loads(

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from stages import _limit
+from tabnet.report import __main__ as report
+from tabnet.report import without_truth
 from tests import test_bombs, test_damaged_numbers, test_other_processor, test_params_fuzz
 from tests.benchmarks import table
 from tests.clones import Clone, clone
@@ -42,6 +44,19 @@ def test_python_blocks_run(number: int, tmp_path: Path, monkeypatch: pytest.Monk
     exec(compile(blocks("python")[number], "README.md", "exec"), {"__name__": "readme"})
 
 
+def test_rows_of_ones_own_become_a_report_that_judges_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = (block for block in blocks("python") if "trust.json" in block)
+    exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+    (command,) = re.findall(r"`python -m tabnet\.report ([^`]*)`", README)
+    report.main(shlex.split(command))
+    page = Path("report.html").read_text()
+    assert without_truth.NOTES[1][0] in page
+    assert "Show the rows of lowest agreement" in page
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", range(len(blocks("sh"))))
 def test_shell_blocks_run(small: Clone, number: int) -> None:
@@ -65,6 +80,25 @@ def test_the_scores_are_those_of_the_committed_run() -> None:
         single = " | ".join(f"{score['mean']:.3f} ± {score['std']:.3f}" for score in seeds)
         assert f"| {dataset.capitalize()} | consensus | {consensus} |" in README
         assert f"| | single seeds | {single} |" in README
+
+
+def test_what_the_measures_are_read_beside_is_of_the_committed_run() -> None:
+    trust = json.loads((ROOT / "reports" / "syn4" / "trust.json").read_text())["syn4"]
+    consensus, others = trust["consensus"]["sufficiency_auc"], ("random", "fixed")
+    for other in others:
+        assert f"(Syn4: {consensus:.3f} beside {trust[other]['sufficiency_auc']:.3f})" in README
+    moved = [100 * trust["bootstrap"][name] for name in ("distance", "distance_by_chance")]
+    assert f"(Syn4: {moved[0]:.1f} % beside {moved[1]:.1f} %)" in README
+
+
+def test_every_score_of_a_mask_is_defined_by_the_name_that_it_has() -> None:
+    words = README[README.index("## What the words mean") : README.index("## What is promised")]
+    head = next(line for line in README.splitlines() if line.startswith("| | | mass on relevant"))
+    metrics = json.loads((ROOT / "reports" / "syn4" / "metrics.json").read_text())["syn4"]
+    for text in head.strip("| ").split(" | "):
+        assert f"**{text}**" in " ".join(words.split()), text
+    for name in metrics["consensus"].keys() - {"accuracy", "brier", "log_loss"}:
+        assert f"`{name}`" in words, name
 
 
 def test_the_numbers_of_what_was_tried_are_those_of_the_tests() -> None:
@@ -94,6 +128,14 @@ def test_the_speeds_are_those_of_the_benchmarks() -> None:
 def test_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert target.startswith("https://") or (ROOT / target).exists(), target
+
+
+def test_links_into_the_page_lead_to_its_sections() -> None:
+    sections = re.findall(r"^#+ (.+)$", README, flags=re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in sections}
+    found = re.findall(r"\]\(#([^)]+)\)", README)
+    assert found
+    assert set(found) <= anchors
 
 
 def test_targets_of_make_exist() -> None:
