@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from tabnet.fused import EPS
 from tabnet.ghosts import ghost_batches
-from tabnet.layers import GhostBatchNorm, linear
+from tabnet.layers import AttentiveTransformer, GhostBatchNorm, linear
 
 
 def activations(rows: int, *, n_seeds: int = 3, width: int = 4, seed: int = 0) -> Tensor:
@@ -91,3 +91,24 @@ def test_linear_multiplies_each_seed_by_its_own_weights() -> None:
     x = activations(5)
     weight = activations(6, seed=3)  # K x I x O
     torch.testing.assert_close(linear(x, weight), torch.einsum("kib,kio->kob", x, weight))
+
+
+def test_without_relaxation_a_feature_that_is_used_up_seldom_comes_again() -> None:
+    """It has a logit of 0, and is chosen only where no other feature's is above its own."""
+    transformer = AttentiveTransformer(
+        GhostBatchNorm(1, 2, virtual_batch_size=None, momentum=0.1),
+        torch.eye(2)[None],
+        mask_type="sparsemax",
+        gamma=1.0,
+    ).eval()
+    x = torch.ones(1, 2, 1)
+
+    def looks_at(logits: list[float], prior: Tensor | None) -> tuple[list[float], Tensor]:
+        mask, _, left = transformer(torch.tensor(logits)[None, :, None], x, prior)
+        return mask[0, :, 0].tolist(), left
+
+    mask, left = looks_at([9.0, 0.0], None)
+    assert mask == [1, 0]
+    assert left[0, :, 0].tolist() == [0, 1]
+    assert looks_at([9.0, 1.01], left)[0] == [0, 1]
+    assert looks_at([9.0, -1.01], left)[0] == [1, 0]
