@@ -20,6 +20,8 @@ LEAST = 1000 * MIB
 # No buffer a processor, no gigabyte in reserve: neither changes a result.
 FRUGAL = {"OPENBLAS_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
 REMEDY = "allow more of it (ulimit -v), or take fewer train.seeds, or smaller batches"
+# What draws the charts reserves so many addresses at once; if it is refused them, it says so.
+DRAWING_GB, _DRAWING = 70, "CagedHeap reservation"
 
 # What Python and the libraries say where memory, or a thread's stack, is refused.
 _REFUSED = re.compile(
@@ -41,7 +43,10 @@ def limit() -> int | None:
 
 def line(name: str, reason: str) -> str:
     """What a person is told whose stage has too little memory."""
-    return f"{name} must fit into memory, however: {reason}; {REMEDY}"
+    remedy = REMEDY
+    if _DRAWING in reason:
+        remedy = f"drawing reserves addresses and uses few: allow {DRAWING_GB} GB (ulimit -v)"
+    return f"{name} must fit into memory, however: {reason}; {remedy}"
 
 
 def watch(name: str) -> bool:

@@ -48,7 +48,20 @@ def test_what_cannot_suffice_is_refused_at_once(name: str, before: dict[str, Pat
         assert done.stderr.count("\n") == 1
 
 
-# Drawing pictures takes addresses for 68 GB, though little of that memory: between, it aborts.
+def test_what_draws_takes_the_addresses_that_are_stated(
+    before: dict[str, Path], tmp_path: Path
+) -> None:
+    most = _limit.DRAWING_GB * 10**9 // _limit.MIB
+    for mebibytes, status in ((most, 0), (most - 2000, 1)):
+        folder = shutil.copytree(before["report"], tmp_path / str(mebibytes))
+        done = stage("report", folder, limited(mebibytes))
+        assert done.returncode == status, done.stderr
+    assert f"allow {_limit.DRAWING_GB} GB (ulimit -v)" in done.stderr
+    assert "train.seeds" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+# Where it has fewer, what draws aborts.
 @pytest.mark.parametrize(
     ("name", "mebibytes"), [*product(STAGES, ABOVE), ("report", 2500), ("report", 40_000)]
 )

@@ -108,6 +108,7 @@ def test_the_numbers_of_what_was_tried_are_those_of_the_tests() -> None:
     limits = f"within {test_params_fuzz.SECONDS} seconds and {test_params_fuzz.MEGABYTES} MB"
     assert limits in readme
     assert f"{_limit.LEAST // _limit.MIB} MiB at least" in readme
+    assert f"one that draws {_limit.DRAWING_GB} GB" in readme
     masks, auc, importance = (
         getattr(test_other_processor, n) for n in ("MASKS", "AUC", "IMPORTANCE")
     )
