@@ -216,7 +216,9 @@ function shownRange() {
   const { extent, count } = source();
   const [lo, hi] = [state.lo, state.hi].map((position) => (position * count) / extent);
   const [first, last] = [Math.floor(lo + 1e-6), Math.ceil(hi - 1e-6)];
-  return source() === bins ? [arrays["bin_edges"][first], arrays["bin_edges"][last]] : [first, last];
+  return source() === bins
+    ? [arrays["bin_edges"][first], arrays["bin_edges"][last]]
+    : [first, last];
 }
 
 export function showRange() {

@@ -26,7 +26,10 @@ function fill(select, options, chosen) {
 function controls() {
   fill(element("order"), facts.orders, facts.sort_by);
   element("order").onchange = (event) => reorder(event.target.value, [0, Infinity]);
-  const seeds = facts.seeds.map((seed) => [seed, seed === facts.shown ? `${seed} (shown first)` : seed]);
+  const seeds = facts.seeds.map((seed) => [
+    seed,
+    seed === facts.shown ? `${seed} (shown first)` : seed,
+  ]);
   // The aggregate mask of a folder from elsewhere may be none of the seeds'.
   if (facts.shown === null) seeds.unshift(["", "as in the file"]);
   fill(element("seed"), seeds, facts.shown ?? "");
@@ -202,7 +205,9 @@ function heatTable() {
       const value =
         from === rows && arrays["values"] ? Number(arrays["values"][i].toPrecision(5)) : "";
       const truth = from.truth ? from.truth[i] / facts.truth_levels : "";
-      const cells = masks.map(({ values, scale }) => Number((scale * values[i]).toFixed(digits(scale))));
+      const cells = masks.map(({ values, scale }) =>
+        Number((scale * values[i]).toFixed(digits(scale))),
+      );
       result.push([...place, facts.features[f], value, truth, ...cells]);
     }
   }

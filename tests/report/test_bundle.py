@@ -1,10 +1,12 @@
 """The script that draws the charts: made once, the same wherever it comes from."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from tabnet.report import bundle
+from tests.imports import ROOT
 from tests.report.browser import slow
 
 
@@ -40,3 +42,11 @@ def test_a_damaged_one_is_made_anew(kept: Path, damage: bytes) -> None:
 def test_without_a_place_nothing_is_kept(kept: Path) -> None:
     kept.parent.parent.write_text("no folder")
     assert len(made()) > 100_000
+
+
+def test_the_pages_own_scripts_are_as_wide_as_their_formatter_writes_them() -> None:
+    width = json.loads((ROOT / "package.json").read_text())["prettier"]["printWidth"]
+    folder = ROOT / "tabnet" / "report"
+    for path in [*folder.glob("*.js"), folder / "style.css"]:
+        wide = [line for line in path.read_text().splitlines() if len(line) > width]
+        assert not wide, path.name
