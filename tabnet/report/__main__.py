@@ -26,15 +26,21 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     result = argparse.ArgumentParser(prog="python -m tabnet.report", description=__doc__)
     add = result.add_argument
-    add("folder", type=Path, help="consensus.parquet, aggregate.parquet, step_1.parquet, ...")
+    needed = "folder of consensus.parquet and aggregate.parquet; also step_1.parquet, ..."
+    add("folder", type=Path, help=needed)
     add("--out", type=Path, default=Path("report.html"), help="file to write (report.html)")
     add("--name", help="what to call the data (the name of the folder)")
     add("--values", type=Path, help="Parquet file of the explained rows' features")
-    add("--relevance", type=Path, help="Parquet file of the truly relevant cells")
-    add("--split", help="what the rows are a split of, as in --relevance (none; test with that)")
-    add("--numbers", type=Path, help=f"folder of {', '.join(numbers.FILES)} (FOLDER)")
+    truths = (
+        "Parquet file of the truth: a column split, and for each feature whether it is relevant"
+    )
+    add("--relevance", type=Path, help=truths)
+    explained = "which rows of --relevance were explained, by its column split (test)"
+    add("--split", help=f"{explained}; without --relevance, what to call the rows")
+    add("--numbers", type=Path, help=f"folder of any of {', '.join(numbers.FILES)} (FOLDER)")
     add("--sort-by", default="row", help="row, a feature, label, prediction or agreement (row)")
-    add("--quantile", type=float, default=0.995, help="clips the colours; 1 does not (0.995)")
+    clip = "colours end at this quantile of a panel's cells; 1: at the largest (0.995)"
+    add("--quantile", type=float, default=0.995, help=clip)
     add("--masks", type=Path, help="also draw the masks as this .png or .svg file")
     return result
 

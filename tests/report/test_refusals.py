@@ -7,9 +7,11 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pandas as pd
 import pytest
 from playwright.sync_api import Browser
 
+from tabnet.report import __main__ as report
 from tests.report.browser import Opened
 from tests.report.example import write
 from tests.report.test_page import DEGENERATE, HOSTILE, example, render
@@ -89,3 +91,26 @@ def test_any_input_is_drawn_without_an_error(browser: Browser, tmp_path: Path, c
     opened.close()
     assert opened.said == []
     assert overflow <= 0
+
+
+def test_the_help_names_what_a_folder_and_a_truth_must_have(tmp_path: Path) -> None:
+    """What it says suffices, and each thing that it names is needed."""
+    help_ = " ".join(report.parser().format_help().split())
+    mask = pd.DataFrame({"a": [0.75, 0.0], "b": [0.25, 1.0]})
+    truth = (mask > 0.5).assign(split=["one", "one"])
+    for name in ("consensus", "aggregate"):
+        assert f"{name}.parquet" in help_
+        with pytest.raises(SystemExit, match=f"{name}.parquet: must be a Parquet file"):
+            report.main([str(tmp_path), "--out", str(tmp_path / "report.html")])
+        mask.to_parquet(tmp_path / f"{name}.parquet")
+    assert "a column split, and for each feature whether it is relevant" in help_
+    path = tmp_path / "truth" / "truth.parquet"
+    path.parent.mkdir()
+    options = ["--relevance", str(path), "--split", "one"]
+    for column in ("split", "a"):
+        truth.drop(columns=column).to_parquet(path)
+        with pytest.raises(SystemExit, match=f"must have one column '{column}'"):
+            report.main([str(tmp_path), "--out", str(tmp_path / "report.html"), *options])
+    truth.to_parquet(path)
+    report.main([str(tmp_path), "--out", str(tmp_path / "report.html"), *options])
+    assert "under a truly relevant feature" in (tmp_path / "report.html").read_text()
