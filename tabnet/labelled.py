@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from tabnet import tables
+from tabnet.errors import InputError
 
 LABEL = "y"
 NEGATIVE, POSITIVE = "no", "yes"
@@ -27,9 +28,18 @@ def schema(features: Sequence[str]) -> pa.Schema:
 
 
 def read(path: Path, features: Sequence[str]) -> Rows:
-    """All rows of a file; raises OSError or ValueError as `tables.read` does."""
+    """All rows of a file.
+
+    Raises OSError or ValueError, as `tables.read` does, or where a label is neither `no` nor `yes`:
+    one that is unknown would count as `no`.
+    """
     table = tables.read(path, columns=schema(features))
-    return Rows(tables.matrix(table, features, source=path), table[LABEL].to_numpy() == POSITIVE)
+    label = table[LABEL].to_numpy()
+    if foreign := set(label) - {NEGATIVE, POSITIVE}:
+        found = min(foreign, key=str)
+        shown = "nothing" if found is None else repr(found)
+        raise InputError(f"{path}: column {LABEL!r} must be yes or no, however: {shown} in a row")
+    return Rows(tables.matrix(table, features, source=path), label == POSITIVE)
 
 
 def words(label: NDArray[np.bool_]) -> NDArray[np.str_]:

@@ -1,12 +1,15 @@
 """How many seeds are enough: subsets, their scores, and the ways to combine masks."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy.stats import trim_mean
 
+from tabnet import labelled, tables
 from tabnet.combinations import COMBINATIONS, Floats, averaged, mean, trimmed_mean, vote
 from tabnet.params import Model, Train
 from tabnet.report.seed_counts import enough, html, sentences, ways
@@ -147,3 +150,18 @@ def test_the_best_way_is_named_and_marked(rows: Rows) -> None:
     top = max(float(cell.text) for cell in column)
     assert {cell.best for cell in column if float(cell.text) == top} == {True}
     assert not any(cell.best for cell in column if float(cell.text) < top)
+
+
+@pytest.mark.parametrize(("odd", "shown"), [(None, "nothing"), ("maybe", "'maybe'")])
+def test_a_label_that_is_not_known_is_no_no(tmp_path: Path, odd: str | None, shown: str) -> None:
+    """AUC would count those rows against every mask and method alike, and say nothing of it."""
+
+    def write(*label: str | None) -> Path:
+        table = pa.table({"a": pa.array([1, 2, 3], pa.float32()), "y": pa.array(label)})
+        tables.write(tmp_path / "test.parquet", table)
+        return tmp_path / "test.parquet"
+
+    assert labelled.read(write("yes", "no", "yes"), ["a"]).y.tolist() == [True, False, True]
+    path = write("yes", odd, "no")
+    with pytest.raises(ValueError, match=f"column 'y' must be yes or no, however: {shown} in a"):
+        labelled.read(path, ["a"])
