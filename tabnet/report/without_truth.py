@@ -180,6 +180,11 @@ def _plain(value: float) -> str:
 
 
 def _percent(value: float) -> str:
+    """Nothing and all only of what is: they are the best that there is."""
+    if 0 < value < 0.0005:
+        return "less than 0.1 %"
+    if 0.9995 <= value < 1:
+        return "more than 99.9 %"
     return f"{100 * value:.1f} %"
 
 

@@ -100,6 +100,19 @@ def test_the_table_has_the_measures_and_leaves_out_what_was_not_measured(folder:
     assert "Other rows" not in text
 
 
+def test_only_what_never_moves_has_the_best_percentages(folder: Path) -> None:
+    consensus = judged.trust(folder / "reports/syn4/trust.json").consensus.model_dump()
+    for moved, kept, said in (
+        (0.0, 1.0, ["0.0 %", "100.0 %"]),
+        (0.0004, 0.9996, ["less than 0.1 %", "more than 99.9 %"]),
+        (0.0006, 0.9994, ["0.1 %", "99.9 %"]),
+    ):
+        edit(folder, consensus=consensus | {"noise_distance": moved, "noise_overlap": kept})
+        section = report.judged_section(drawn(folder).numbers)
+        assert section is not None
+        assert [row[1] for row in section.rows if row[0].startswith("Small noise")] == said
+
+
 def test_one_seed_agrees_with_nobody(folder: Path) -> None:
     trust = judged.trust(folder / "reports/syn4/trust.json")
     alone = {name: {**spread, "std": None} for name, spread in trust.seeds.model_dump().items()}
