@@ -203,7 +203,10 @@ def empty(rows: int, of: int, *, seeds: int, scored: bool) -> str:
     why = {0: "the", 1: "no step contributes to the prediction: the"}
     what = why.get(seeds, "no feature has half of the seeds: their")
     loss = (
-        "They count as 0 in the mass on relevant features; importances" if scored else "Importances"
+        "They count as 0 in the mass on relevant features, and as 0 in false discoveries, where"
+        " less is better; importances"
+        if scored
+        else "Importances"
     )
     where = f"On {rows:,} of {count(of, 'observation')}"
     return f"{where} {what} consensus is empty. {loss} leave them out."

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
+from tabnet import explain
 from tabnet.report import scoreboard, sentences, words
 from tabnet.report.groups import Group
+from tabnet.scores import mask_scores
 
 
 @pytest.mark.parametrize("std", [None, 0.1])
@@ -177,3 +179,14 @@ def test_why_a_consensus_is_empty_depends_on_the_seeds() -> None:
     assert sentences.empty(1, 10, seeds=0, scored=False) == (
         "On 1 of 10 observations the consensus is empty. Importances leave them out."
     )
+
+
+def test_what_a_row_without_a_mask_does_to_scores_is_said() -> None:
+    """Seeds that agree on nothing have a consensus without a false discovery."""
+    relevance = np.tile([True, False, False, False, False], (3, 1))
+    seeds = np.tile(np.eye(5, dtype=np.float32)[:, None], (1, 3, 1))  # 5 x 3 x 5
+    found = mask_scores(explain.consensus(seeds), relevance, threshold=0)
+    assert (found["rma"], found["fdr"]) == (0, 0)
+    assert np.mean([mask_scores(mask, relevance, threshold=0)["fdr"] for mask in seeds]) == 0.8
+    said = sentences.empty(3, 3, seeds=5, scored=True)
+    assert "0 in the mass on relevant features, and as 0 in false discoveries" in said
