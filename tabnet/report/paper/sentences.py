@@ -46,7 +46,7 @@ def prediction(predicted: Mapping[str, Any]) -> list[str]:
         "The consensus predicts by the mean probability of all seeds. The limit is the AUC of the"
         " true probability, which no model can pass but by chance: over two million rows, and over"
         " the very rows that are scored here. They are other rows than the paper's; the AUC of"
-        " 10,000 rows has a standard error of 0.003 to 0.005, of 50,000 one of 0.0013 to 0.0022, so"
+        " 10,000 rows has a standard error of 0.003 to 0.005, of 50,000 one of 0.0013 to 0.0023, so"
         " that the distance to the limit on the same rows says more than the AUC.",
     ]
 
