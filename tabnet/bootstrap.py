@@ -19,6 +19,8 @@ from tabnet.train import fit
 Floats = NDArray[np.float32]
 BySeed = Mapping[int, Floats]  # each seed's aggregate masks, B x D
 
+TRIES = 100
+
 logger = logging.getLogger(__name__)
 
 
@@ -31,12 +33,18 @@ class Rows:
 
 
 def resample(y: NDArray[np.generic], rng: np.random.Generator) -> NDArray[np.int64]:
-    """As many rows as there are labels, drawn with replacement, so that no class is missing."""
-    classes = len(np.unique(y))
-    while True:
+    """As many rows as there are labels, drawn with replacement, so that no class is missing.
+
+    Draws are repeated until none is. Where that takes more than `TRIES`, as of many classes of few
+    rows, one row of each class is drawn first.
+    """
+    classes, of_row = np.unique(y, return_inverse=True)
+    for _ in range(TRIES):
         rows = rng.integers(0, len(y), len(y))
-        if len(np.unique(y[rows])) == classes:
+        if len(np.unique(of_row[rows])) == len(classes):
             return rows
+    each = [rng.choice(np.flatnonzero(of_row == c)) for c in range(len(classes))]
+    return np.concatenate([each, rng.integers(0, len(y), len(y) - len(each))])
 
 
 def resampled_masks(

@@ -158,6 +158,14 @@ def test_a_resample_draws_rows_with_replacement_and_misses_no_class() -> None:
     assert np.mean(distinct) == pytest.approx(1000 * (1 - 1 / np.e), rel=0.02)
 
 
+def test_of_many_rare_classes_a_resample_misses_none() -> None:
+    """By chance alone one draw in 10**28 has them all."""
+    y = np.arange(200).clip(max=140)
+    rows = resample(y, np.random.default_rng(0))
+    assert (len(rows), len(np.unique(y[rows]))) == (200, 141)
+    assert len(set(rows)) < 200
+
+
 def masks(seed: int) -> Floats:
     raw = np.random.default_rng(seed).gamma(0.3, 1.0, (20, 4)).astype(np.float32)
     return normalise(raw)[0]
