@@ -164,7 +164,7 @@ def _bootstrap(boot: Bootstrap) -> list[Row]:
             "Other rows: share of a mask that moves (best 0 %)",
             _one(boot.distance, _percent),
             _one(boot.distance_of_seeds, _percent),
-            f"same rows, other seeds {chance}",
+            f"consensus, same rows, other seeds {chance}",
         ),
         (
             "Other rows: InterpreStability (best 1)",

@@ -92,6 +92,8 @@ def test_the_table_has_the_measures_and_leaves_out_what_was_not_measured(folder:
     for cell in ("0.870 ± 0.010", "3.1 %", "98.2 %", "21.4 %", "29.2 %", "0.911"):
         assert cell in text
     assert "same rows, other seeds –" in text
+    # As that of as many seeds, it is no measure for the single ones in the column before it.
+    assert "consensus, same rows, other seeds –" in text
     trust = judged.trust(folder / "reports/syn4/trust.json")
     none = trust.bootstrap.model_copy(update={"resamples": 0})
     edit(folder, bootstrap=none.model_dump())
