@@ -214,6 +214,28 @@ def test_a_measure_that_follows_the_truth_is_believed() -> None:
     assert "not to be believed" not in text
 
 
+@pytest.mark.parametrize("numbers", [[6], [5, 5], [25, 10, 4]])
+def test_measures_that_know_nothing_stay_below_chance_most_of_the_time(numbers: list[int]) -> None:
+    limit, rng = truth_free.chance(numbers), np.random.default_rng(0)
+    assert limit is not None
+    means = [
+        np.mean([spearmanr(rng.random(n), rng.random(n)).statistic for n in numbers])
+        for _ in range(1000)
+    ]
+    assert np.mean(np.abs(means) > limit) == pytest.approx(0.05, abs=0.03)
+
+
+def test_the_best_measure_is_said_to_be_picked_and_what_chance_does() -> None:
+    found = truth_free.collect([made("syn2", measure="good"), made("syn4", measure="good")])
+    assert found is not None
+    assert "chance alone takes one in twenty beyond 0.80, up or down." in " ".join(
+        sentences.truth_free(found)
+    )
+    two = found["within"] | {"bad": dict.fromkeys(found["within"]["good"], -0.5)}
+    text = " ".join(sentences.truth_free({**found, "within": two, "chance": 1.0}))
+    assert "any correlation, even 1, may be chance, and this is the best of 2." in text
+
+
 def test_less_of_a_distance_is_better() -> None:
     one = made("syn2", measure="noise_distance")
     found = truth_free.collect([one])

@@ -159,6 +159,8 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
             f"Over the seeds of a data set, {_words(first)} follows the truth best: {low:.2f} to"
             f" {high:.2f}, by true score, in the mean of the data sets."
         )
+        if found["chance"] is not None:
+            texts.append(_by_chance(found["chance"], len(ranges)))
         failing = [
             f"{name} ({_range(table[first])[0]:.2f})"
             for name, table in found["by_dataset"].items()
@@ -176,6 +178,17 @@ def truth_free(found: Mapping[str, Any] | None) -> list[str]:
         f"Over data sets there are few points, {points}: only correlations near 1 say much."
     )
     return texts
+
+
+def _by_chance(limit: float, measures: int) -> str:
+    """How much of a correlation may be chance, and of the best one more so."""
+    alone = (
+        "With so few seeds any correlation, even 1, may be chance"
+        if limit == 1
+        else f"With so many seeds chance alone takes one in twenty beyond {limit:.2f}, up or down"
+    )
+    picked = f", and this is the best of {measures}" if measures > 1 else ""
+    return f"{alone}{picked}."
 
 
 def _defined(row: Mapping[str, float | None]) -> bool:

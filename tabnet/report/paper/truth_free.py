@@ -36,15 +36,17 @@ def collect(inputs: Sequence[Input]) -> dict[str, Any] | None:
     `within` is over the seeds of a data set, the mean over data sets (and `by_dataset`); `between`
     is over the data sets, of their consensus masks. What is better when it is less counts
     negatively: a positive correlation means that the better a mask is by the measure, the better it
-    is in truth. None where no data set has such measures.
+    is in truth. `chance` is how far `within` goes without a relation (see `chance`). None where no
+    data set has such measures.
     """
     measured = [(one.trust, one.members, one.name) for one in inputs if one.trust]
     if not measured:
         return None
     names = sorted({name for trust, _, _ in measured for name in trust["consensus"]})
-    by_dataset = {}
+    by_dataset, numbers = {}, []
     for trust, members, dataset in measured:
         seeds = [seed for seed in trust if seed.startswith(SEED) and seed in members]
+        numbers.append(len(seeds))
         by_dataset[dataset] = correlations(
             [trust[seed] for seed in seeds], [members[seed] for seed in seeds], names
         )
@@ -52,6 +54,7 @@ def collect(inputs: Sequence[Input]) -> dict[str, Any] | None:
         "measures": names,
         "by_dataset": by_dataset,
         "within": _means(list(by_dataset.values()), names),
+        "chance": chance(numbers),
         "between": correlations(
             [trust["consensus"] for trust, _, _ in measured],
             [members["consensus"] for _, members, _ in measured],
@@ -86,6 +89,22 @@ def spearman(first: Sequence[float | None], second: Sequence[float | None]) -> f
     if len(table) < FEWEST or (ranks.nunique() < 2).any():
         return None
     return round(float(np.corrcoef(ranks["first"], ranks["second"])[0, 1]), 6)
+
+
+def chance(numbers: Sequence[int]) -> float | None:
+    """What 95 % of measures that know nothing of the truth stay below, `within`, in absolute value.
+
+    `numbers` are those of the seeds of each data set. If all orders of N masks are as likely, a
+    rank correlation has a mean of 0 and a variance of 1 / (N - 1) (Kendall 1948, "Rank Correlation
+    Methods"); the mean of several is taken as normal. At most 1; None of too few.
+
+    >>> chance([25] * 8), chance([4]), chance([3])
+    (0.141451, 1.0, None)
+    """
+    variances = [1 / (n - 1) for n in numbers if n >= FEWEST]
+    if not variances:
+        return None
+    return round(min(1.0, 1.96 * math.sqrt(sum(variances)) / len(variances)), 6)
 
 
 def _means(tables: Sequence[Correlations], names: Sequence[str]) -> Correlations:
