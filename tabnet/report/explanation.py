@@ -90,7 +90,9 @@ class Explanation:
             path = self.folder / PREDICTIONS
             columns = [f"{PROBABILITY_OF_SEED}{seed}" for seed in self.seeds]
             for batch in tables.batches(path, columns=columns, batch_rows=BATCH):
-                yield _matrix(batch, columns)
+                found = _matrix(batch, columns)
+                tables.check_shares(path, "a seed's probability", found, rounding=ROUNDING)
+                yield found
 
     @property
     def keys(self) -> dict[str, npt.NDArray[np.generic]]:
@@ -226,7 +228,7 @@ def _predictions(path: Path) -> Predictions | None:
     label = pc.if_else(pc.equal(words, "yes"), 1.0, 0.0)
     probability, agreement = _matrix(table, ["probability", "agreement"]).T
     for what, values in (("probability", probability), ("agreement", agreement)):
-        known = values[np.isfinite(values)]
+        known = values[~np.isnan(values)]
         tables.check_shares(path, what, known, rounding=ROUNDING)
     return Predictions(
         label=label.to_numpy().astype(np.float32), probability=probability, agreement=agreement

@@ -540,7 +540,7 @@ def foreign(root: Path, case: str) -> None:
         path.rename(path.with_stem("step_9"))
     else:
         table = pq.read_table(path)
-        kinds = {"text": "a word", "two": 2.0, "below": -0.5}
+        kinds = {"text": "a word", "two": 2.0, "below": -0.5, "endless": np.inf, "nan": np.nan}
         kind = content.partition("=")[2]
         values = pa.array([kinds.get(kind, n) for n in range(len(table))])
         place = table.schema.get_field_index(content.partition("=")[0])
@@ -595,6 +595,16 @@ def foreign(root: Path, case: str) -> None:
         ("predictions.parquet label=text", "label must be yes or no, however: 'a word'"),
         ("predictions.parquet agreement=two", "agreement must be from 0 to 1, however: 2"),
         ("predictions.parquet probability=below", "probability must be from 0 to 1, however: -0.5"),
+        (
+            "predictions.parquet probability=endless",
+            "probability must be from 0 to 1, however: inf",
+        ),
+        ("predictions.parquet agreement=endless", "agreement must be from 0 to 1, however: inf"),
+        (
+            "predictions.parquet probability_seed_2=two",
+            "predictions.parquet: a seed's probability must be from 0 to 1, however: 2",
+        ),
+        ("predictions.parquet probability_seed_1=nan", "must be from 0 to 1, however: nan"),
         ("consensus.parquet V01=two", "a row's attention must be from 0 to 1, however: 2"),
         ("step_2.parquet V01=below", "a row's attention must be from 0 to 1, however: -0.5"),
         ("predictions.parquet label=number", "column 'label' must hold words, however: int64"),
