@@ -462,6 +462,18 @@ def test_the_order_of_the_file_is_that_whatever_features_are_called(tmp_path: Pa
     assert facts["sort_by"] == "row"
 
 
+@pytest.mark.parametrize("kind", [pa.float64(), pa.int64()])
+def test_rows_are_ordered_by_all_digits_of_a_feature(tmp_path: Path, kind: pa.DataType) -> None:
+    seconds = [1_700_000_000 + second for second in (2, 0, 3, 1)]
+    for name in ("consensus", "aggregate"):
+        pq.write_table(pa.table({"time": [1.0] * 4}), tmp_path / f"{name}.parquet")
+    for values, order in ((seconds, [1, 3, 0, 2]), ([None, *seconds[1:]], [1, 3, 2, 0])):
+        pq.write_table(pa.table({"time": pa.array(values, kind)}), tmp_path / "values.parquet")
+        made = explanation.open_folder(tmp_path, name="one", values=tmp_path / "values.parquet")
+        held = store.collect(made, sort_by="time", features=(0,))
+        assert held.row.tolist() == order
+
+
 def test_places_in_the_file_are_no_values_of_a_feature_called_row(tmp_path: Path) -> None:
     half = np.arange(10) < 5
     masks = {"row": half.astype(np.float32), "other": (~half).astype(np.float32)}
