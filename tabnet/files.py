@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from pathlib import Path
 from tabnet.errors import InputError
 
 PathLike = str | os.PathLike[str]
+DEVICES = Path("/dev")  # where links to files are the system's, too
 MOST = 2**28  # bytes to read at once: more than a stage writes into a file that is so read
 
 _TAKEN = (errno.EEXIST, errno.ENOTDIR, errno.ENOTEMPTY)  # what is there now is another writer's
@@ -125,6 +127,7 @@ def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
     temporary = _beside(target)
     with ExitStack() as stack:
         stack.enter_context(_written(target))
+        _check_place(target)
         target.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(target)
         stack.callback(_remove, temporary)
@@ -133,6 +136,16 @@ def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
             with suppress(FileNotFoundError):
                 stack.enter_context(_locked(temporary, fcntl.LOCK_EX))
         yield temporary
+
+
+def _check_place(target: Path) -> None:
+    """ValueError where a device or a pipe is, or a link to one: `/dev/null` would be a file."""
+    special = False
+    with suppress(OSError):  # nothing is there, or what is cannot be seen: writing will tell
+        mode = target.stat().st_mode  # once: other writers may take it away meanwhile
+        special = not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+    if special or target.parent.resolve() == DEVICES:
+        raise InputError(f"{target}: must be a file, however: it is a device or a pipe")
 
 
 @contextmanager

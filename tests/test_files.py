@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tabnet import files
+from tabnet.errors import InputError
 
 
 def test_folders_of_killed_writers_go(tmp_path: Path) -> None:
@@ -35,6 +36,31 @@ def test_a_link_is_replaced_and_its_target_kept(tmp_path: Path) -> None:
     files.write_text(tmp_path / "t.txt", "new")
     assert (tmp_path / "cache").read_text() == "cached"
     assert not (tmp_path / "t.txt").is_symlink()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link"])
+def test_a_device_or_a_pipe_stays(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / kind
+    os.mkfifo(place) if kind == "pipe" else place.symlink_to(os.devnull)
+    before = place.lstat()
+    with pytest.raises(InputError, match=f"^{place}: must be a file, however: it is a device"):
+        files.write_text(place, "text")
+    with pytest.raises(InputError), files.replace_folder(place):
+        pass
+    assert os.path.samestat(place.lstat(), before)
+    assert os.listdir(tmp_path) == [kind]
+
+
+def test_a_link_to_a_file_stays_where_it_is_the_systems(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """/dev/stdout is one, where it is redirected into a file."""
+    monkeypatch.setattr(files, "DEVICES", tmp_path)
+    (tmp_path / "redirected").touch()
+    (tmp_path / "stdout").symlink_to("redirected")
+    with pytest.raises(InputError, match="must be a file, however"):
+        files.write_text(tmp_path / "stdout", "text")
+    assert (tmp_path / "stdout").is_symlink()
 
 
 def fill(folder: Path) -> None:
