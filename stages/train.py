@@ -73,7 +73,7 @@ def _code() -> list[bytes]:
 @contextmanager
 def _progress(epochs: int) -> Iterator[Progress]:
     """A bar on a terminal, a line an epoch elsewhere."""
-    if not sys.stderr.isatty():
+    if sys.stderr is None or not sys.stderr.isatty():  # None where it is closed
         yield lambda epoch, losses: print(f"[Epoch {epoch:03d}] {_means(losses)}", flush=True)
         return
     with tqdm(total=epochs, unit="epoch") as bar:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from ruamel.yaml import YAML
 from sklearn.metrics import log_loss, roc_auc_score
 
-from stages import evaluate, generate
+from stages import evaluate, generate, train
 from tabnet import tables
 from tabnet.datasets import DATASETS, SPLITS
-from tabnet.params import Evaluate, Explain, Generate, Params
+from tabnet.params import Evaluate, Explain, Generate, Params, Train
 from tabnet.report import provenance
 from tabnet.scores import importance, mask_scores, prediction_scores
 
@@ -131,6 +131,16 @@ def test_wrong_arguments_are_one_line(name: str, arguments: list[str], line: str
     done = stage(name, *arguments)
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{line}\n")
     assert os.listdir() == ["params.yaml"]
+
+
+def test_training_needs_no_stderr(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python has none where it is closed: `python -m stages.train syn4 2>&-`."""
+    generate.main(PARAMS, "syn4")
+    monkeypatch.setattr(sys, "stderr", None)
+    train.main(PARAMS.model_copy(update={"train": Train(seeds=(1,), epochs=1)}), "syn4")
+    assert capsys.readouterr().out.startswith("[Epoch 001] Loss: ")
 
 
 def test_a_data_set_that_is_not_asked_for_is_refused() -> None:
