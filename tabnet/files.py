@@ -64,6 +64,11 @@ def write_bytes(path: PathLike, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def shown(name: PathLike) -> str:
+    """A name as text that can be written: bytes of it that are none are each a question mark."""
+    return os.fspath(name).encode(errors="replace").decode()
+
+
 def digest(path: PathLike) -> bytes:
     """The SHA-256 of a file's bytes, of which few are held at once."""
     with open(path, "rb") as file:

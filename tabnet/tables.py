@@ -270,6 +270,8 @@ def _named(path: PathLike) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: must be a Parquet file, however: it is missing") from None
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: must have a name in UTF-8, however: other bytes") from None
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         if Path(path).is_dir():
             raise IsADirectoryError(f"{path}: must be a Parquet file, however: a folder") from None

@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> None:
     _check_written(options)
     explanation = open_folder(
         options.folder,
-        name=options.name or options.folder.resolve().name,
+        name=files.shown(options.name or options.folder.resolve().name),
         values=options.values,
         relevance=options.relevance,
         split=options.split or ("test" if options.relevance else ""),
@@ -73,10 +73,10 @@ def run(options: argparse.Namespace) -> None:
     )
     made_from = provenance.of_folder(explanation)
     files.write_text(options.out, report.html(drawn, provenance=made_from))
-    print(options.out)
+    print(files.shown(options.out))
     if options.masks is not None:
         _save(options.masks, drawn)
-        print(options.masks)
+        print(files.shown(options.masks))
 
 
 def _check_written(options: argparse.Namespace) -> None:

@@ -366,6 +366,21 @@ def test_the_command_draws_a_folder(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert masks.read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_is_no_text_in_a_name_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    odd = os.fsdecode(b"a\xff")
+    folder, out = write(tmp_path, rows=5) / "data/syn4/explanation", tmp_path / odd
+    command.main([str(folder), "--name", odd, "--out", str(out)])
+    assert capfdbinary.readouterr().out == f"{tmp_path}/a?\n".encode()
+    assert "TabNet masks · a?" in Page(out.read_text("utf-8")).text
+    monkeypatch.chdir(tmp_path)
+    folder.rename(tmp_path / os.fsdecode(b"b\xff"))
+    with pytest.raises(SystemExit) as stopped:
+        command.main([os.fsdecode(b"b\xff")])
+    assert str(stopped.value).endswith("must have a name in UTF-8, however: other bytes")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
