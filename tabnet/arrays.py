@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from numbers import Complex, Number, Real
+from decimal import Decimal
+from numbers import Complex, Integral, Number, Real
 from typing import SupportsFloat
 
 import numpy as np
@@ -130,8 +131,10 @@ def class_labels(y: pd.Series | ArrayLike, rows: int) -> tuple[tuple[str, ...], 
     except TypeError as error:
         raise InputError(f"y must be labels of one kind, however: {error}") from None
     for label in classes.tolist():
-        if isinstance(label, (float, np.floating)) and not float(label).is_integer():
-            raise InputError(f"y must be labels of classes, however: a number such as {label:g}")
+        number = isinstance(label, (Real, Decimal)) and not isinstance(label, Integral)
+        if number and not float(label).is_integer():
+            text = f"{float(label):g}"
+            raise InputError(f"y must be labels of classes, however: a number such as {text}")
     names = tuple(map(str, classes.tolist()))
     if len(set(names)) < len(names):
         repeated = next(name for name in names if names.count(name) > 1)

@@ -221,6 +221,8 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("several are written same", x, np.array([Same(1), Same(2)] * 3, dtype=object)),
         ("a number such as 0.5", x, pd.Series([0.5, 1.5] * 3, dtype=object)),
         ("a number such as inf", x, [1.0, math.inf] * 3),
+        ("a number such as 0.5", x, [Decimal("0.5"), Decimal(1)] * 3),
+        ("a number such as 0.5", x, [Fraction(1, 2), Fraction(1)] * 3),
         ("label for every row", x, np.ma.masked_array([1, 2] * 3, mask=[True, False] * 3)),
         ("rows x features", [[1, 2], [3]], y),
         ("numbers only, however: text", [["1", "2"]] * 6, y),
