@@ -121,6 +121,7 @@ def names_axis() -> alt.Axis:
     """The axis of rows that are numbered, by the chart's parameter `names`: no name is a value."""
     return alt.Axis(
         title=None,
+        aria=False,  # a screen reader would say the numbers
         ticks=False,
         domain=False,
         labelPadding=6,

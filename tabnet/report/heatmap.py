@@ -54,6 +54,7 @@ def row_axis(panels: int, features: Sequence[str]) -> alt.Y:
     width = label_width(features)
     axis = alt.Axis(
         title=None,
+        aria=False,  # a screen reader would say the categories
         ticks=False,
         domain=False,
         labelPadding=6,
@@ -77,7 +78,10 @@ def title_texts(panels: Sequence[str], features: int) -> alt.Chart:
     rows = [row_name(k, -1, features) for k in range(len(panels))]
     data = pd.DataFrame({"row": rows, "panel": range(len(panels))})
     base = alt.Chart(data).transform_calculate(title="titles[datum.panel]")
-    text = base.mark_text(align="left", baseline="middle", fontWeight="bold", fontSize=12)
+    said = alt.ExprRef("datum.title")
+    text = base.mark_text(
+        align="left", baseline="middle", fontWeight="bold", fontSize=12, description=said
+    )
     chart: alt.Chart = text.encode(x=alt.value(0), y="row:N", text="title:N")
     return chart
 
@@ -188,7 +192,7 @@ def heatmap(
     )
     count = len(features)
     rows = [row_name(k, j, count) for k in range(len(masks)) for j in range(count)]
-    blank = alt.Chart(pd.DataFrame({"row": rows})).mark_rect(fill=theme.ZERO)
+    blank = alt.Chart(pd.DataFrame({"row": rows})).mark_rect(fill=theme.ZERO, aria=False)
     drawn = pd.DataFrame(columns=["row", "start", "stop", "value", "share"])
     if size:
         drawn = cells(masks, quantile=quantile, columns=columns, unit=unit)

@@ -12,7 +12,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tabnet.report import images
+from tabnet.report import images, scoreboard
 from tabnet.report.__main__ import main
 from tests.report.browser import SCHEMES, Bytes, Opened, decoded, slow
 from tests.report.example import FEATURES, by_v10, read, write
@@ -110,6 +110,25 @@ def test_axe_finds_no_violation(browser: Browser, root: Path, scheme: str) -> No
     found = Axe().run(opened.page).response["violations"]
     opened.close()
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+
+
+def test_a_screen_reader_says_names_and_no_places_of_them(opened: Opened) -> None:
+    """Rows of figures are numbered inside, and their numbers mean nothing to anybody."""
+    script = "all => all.map((one) => one.getAttribute('aria-label'))"
+    said = {
+        name: opened.page.eval_on_selector_all(f"#{name} svg [aria-label]", script)
+        for name in ("heat", "importance", "groups", "scores")
+    }
+    assert [
+        text for texts in said.values() for text in texts if re.search(r"\b\d{5}\b", text)
+    ] == []
+    assert said["heat"][-5].startswith("Consensus · colours end at")
+    for name in ("importance", "groups"):
+        assert any("feature: V07; " in text for text in said[name])
+    of_scores = [text for text in said["scores"] if "consensus: " in text]
+    assert len(of_scores) == len(scoreboard.NAMES) - 1  # the log loss is in the table alone
+    for text in of_scores:
+        assert any(f"score: {name}; " in text for name in scoreboard.NAMES.values())
 
 
 def test_no_frame_is_blank_while_the_clip_moves(opened: Opened) -> None:
