@@ -35,7 +35,11 @@ def training(history: pd.DataFrame) -> alt.LayerChart:
     data = history[["epoch", "seed", *losses]].copy()
     # Digits that count: of small losses, too, there is a logarithm.
     data[losses] = data[losses].map(lambda loss: float(f"{loss:.7g}"))
-    x = alt.X("epoch:Q", title="epoch", axis=alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE))
+    x = alt.X(
+        "epoch:Q",
+        title="epoch",
+        axis=alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE, labelSeparation=6),
+    )
     scale = alt.Scale(zero=False, nice=True)
 
     def y(field: str) -> alt.Y:

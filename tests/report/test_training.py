@@ -1,7 +1,9 @@
 """The figure of the training's losses, with and without rows that were held out."""
 
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from playwright.sync_api import Browser
@@ -102,3 +104,22 @@ def test_the_report_draws_both_lines(browser: Browser, tmp_path: Path) -> None:
     assert dashed.count() >= 1
     assert page.said == []
     page.close()
+
+
+@pytest.mark.slow
+def test_numbers_of_epochs_do_not_run_together(browser: Browser, tmp_path: Path) -> None:
+    root = write(tmp_path, rows=50)
+    epochs = {"epoch": range(1, 101), "seed": 1, "loss": np.geomspace(1, 0.1, 100)}
+    pd.DataFrame(epochs).to_csv(root / "reports/syn4/history.csv", index=False)
+    (root / "report.html").write_text(render(root), "utf-8")
+    size = {"width": 390, "height": 900}
+    page = Opened(browser, (root / "report.html").as_uri(), viewport=size)
+    boxes = page.page.eval_on_selector_all(
+        "#training .role-axis-label text:not([opacity='0'])",
+        """all => all.filter((text) => /^\\d+$/.test(text.textContent))
+            .map((text) => text.getBoundingClientRect())
+            .map(({ left, right }) => [left, right])""",
+    )
+    page.close()
+    assert len(boxes) > 2
+    assert all(left - right > 3 for (_, right), (left, _) in pairwise(sorted(boxes)))
