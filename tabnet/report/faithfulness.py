@@ -38,9 +38,13 @@ def curves(table: pd.DataFrame, *, side: str, score: str) -> alt.LayerChart:
         scale=alt.Scale(domain=[low, high], zero=False, nice=True),
         axis=alt.Axis(grid=True, tickCount=6),
     )
-    axis = alt.Axis(tickMinStep=1, format="d")
-    x = alt.X("k:Q", title=f"features of each row {done}", axis=axis, scale=alt.Scale(nice=False))
-    legend = alt.Legend(title=None, orient="top", columns=2, symbolType="stroke", symbolSize=260)
+    axis = alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE, labelSeparation=6)
+    x = alt.X("k:Q", title=f"features {done}", axis=axis, scale=alt.Scale(nice=False))
+    # Where the page is too narrow for two columns, one; `width` changes when the place does.
+    columns = alt.ExprRef("width > 0 && containerSize()[0] < 350 ? 1 : 2")
+    legend = alt.Legend(
+        title=None, orient="top", columns=columns, symbolType="stroke", symbolSize=260
+    )
     colour = alt.Color(
         "order:N", sort=None, scale=alt.Scale(domain=names, range=colours), legend=legend
     )

@@ -19,25 +19,39 @@ def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart
     >>> type(by_group([group], ["a"])).__name__
     'LayerChart'
     """
+    names = [f"{group.label} ({group.rows:,})" for group in groups]
     data = pd.DataFrame(
         [
             {
+                "_group": f"{i:05d}",
                 "_row": f"{j:05d}",
                 "feature": name,
-                "group": f"{group.label} ({group.rows:,})",
+                "group": names[i],
                 "share": round(group.share[j], 7),
                 "relevant": "mixed" if group.relevant is None else bool(group.relevant[j]),
             }
-            for group in groups
+            for i, group in enumerate(groups)
             for j, name in enumerate(features)
         ]
     )
     largest = float(data["share"].max()) or 1.0
-    angle = 0 if len(groups) <= 3 else -40  # of more, labels beside each other would overlap
-    top = alt.Axis(title=None, orient="top", ticks=False, domain=False, labelAngle=angle)
+    # Of more than three, labels beside each other would overlap.
+    level = len(groups) <= 3
+    top = alt.Axis(
+        title=None,
+        aria=False,
+        orient="top",
+        ticks=False,
+        domain=False,
+        labelAngle=0 if level else -40,
+        labelExpr="headings[+datum.value]",
+        labelLimit=alt.ExprRef("bandwidth('x')") if level else 180,
+        labelLineHeight=13,
+        labelPadding=15 if level else 2,  # the first line's, with room for the second one
+    )
     base = alt.Chart(data).encode(
         y=alt.Y("_row:N", axis=names_axis(), sort=None),
-        x=alt.X("group:N", axis=top, sort=None),
+        x=alt.X("_group:N", axis=top, sort=None),
         tooltip=[
             alt.Tooltip("feature:N"),
             alt.Tooltip("group:N"),
@@ -55,8 +69,19 @@ def by_group(groups: Sequence[Group], features: Sequence[str]) -> alt.LayerChart
     numbers = base.mark_text(fontSize=11, aria=False)
     coloured = cells.encode(color=alt.Color("share:Q", scale=scale, legend=None))
     layers = [
-        coloured.add_params(alt.param(name="names", value=words.shortened(features))),
+        coloured.add_params(
+            alt.param(name="names", value=words.shortened(features)),
+            alt.param(name="headings", value=_headings(groups, level=level)),
+        ),
         frames,
         numbers.encode(text=alt.Text("share:Q", format=".0%"), color=ink),
     ]
     return alt.LayerChart(layer=layers, height=24 * len(features) + 1)
+
+
+def _headings(groups: Sequence[Group], *, level: bool) -> list[list[str]]:
+    """The lines above each group: of long names what tells the groups apart."""
+    labels = words.shortened([group.label for group in groups])
+    sizes = [f"({group.rows:,})" for group in groups]
+    lines = zip(labels, sizes, strict=True)
+    return [[label, size] if level else [f"{label} {size}"] for label, size in lines]

@@ -73,16 +73,18 @@ def positions_axis() -> alt.Axis:
     return alt.Axis(labelExpr=theme.WHOLE, tickMinStep=1, labelFlush=True, labelSeparation=10)
 
 
-def title_texts(panels: Sequence[str], features: int) -> alt.Chart:
+def title_texts(panels: Sequence[str], features: Sequence[str]) -> alt.Chart:
     """The panels' names above them, as the parameter `titles` has them."""
-    rows = [row_name(k, -1, features) for k in range(len(panels))]
+    rows = [row_name(k, -1, len(features)) for k in range(len(panels))]
     data = pd.DataFrame({"row": rows, "panel": range(len(panels))})
     base = alt.Chart(data).transform_calculate(title="titles[datum.panel]")
     said = alt.ExprRef("datum.title")
     text = base.mark_text(
         align="left", baseline="middle", fontWeight="bold", fontSize=12, description=said
     )
-    chart: alt.Chart = text.encode(x=alt.value(0), y="row:N", text="title:N")
+    # Where the plot is narrow, above the names too.
+    left = alt.ExprRef(f"width < 300 ? {-label_width(features)} : 0")
+    chart: alt.Chart = text.encode(x=alt.value(left), y="row:N", text="title:N")
     return chart
 
 
@@ -200,7 +202,7 @@ def heatmap(
     layers = [
         blank.encode(y=y, x=alt.value(0), x2=alt.value("width")).add_params(*parameters),
         alt.Chart(drawn).mark_rect(aria=False).encode(x=x, x2="stop:Q", y=y, color=colour),
-        title_texts(list(masks), count),
+        title_texts(list(masks), features),
     ]
     if relevance is not None and size:
         true = alt.Chart(runs(relevance, panels=len(masks), columns=columns, unit=unit))

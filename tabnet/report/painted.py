@@ -55,7 +55,7 @@ def painted(
     layers = [
         picture.add_params(*parameters),
         frame.mark_point(opacity=0, size=0, aria=False, clip=True).encode(x=x, y=y),
-        heatmap.title_texts(panels, count),
+        heatmap.title_texts(panels, features),
     ]
     if truth:
         under = _image(frame, height=heatmap.ROW * (count + 1))

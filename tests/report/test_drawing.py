@@ -16,6 +16,7 @@ from tabnet.report import images, scoreboard
 from tabnet.report.__main__ import main
 from tests.report.browser import SCHEMES, Bytes, Opened, decoded, slow
 from tests.report.example import FEATURES, by_v10, read, write
+from tests.report.test_page import render
 
 WIDTHS = (360, slow(768), 1280, slow(2560))
 
@@ -129,6 +130,53 @@ def test_a_screen_reader_says_names_and_no_places_of_them(opened: Opened) -> Non
     assert len(of_scores) == len(scoreboard.NAMES) - 1  # the log loss is in the table alone
     for text in of_scores:
         assert any(f"score: {name}; " in text for name in scoreboard.NAMES.values())
+
+
+@pytest.mark.parametrize("width", [320, slow(390)])
+def test_no_text_of_a_figure_is_cut_off_where_the_page_is_narrow(
+    browser: Browser, root: Path, width: int
+) -> None:
+    address = (root / "report.html").as_uri()
+    opened = Opened(browser, address, viewport={"width": width, "height": 900})
+    script = """() => [...document.querySelectorAll('.view svg')].flatMap((svg) => {
+        const whole = svg.getBoundingClientRect();
+        return [...svg.querySelectorAll('text')].filter((text) => {
+            const { left, right } = text.getBoundingClientRect();
+            return right > left && (left < whole.left - 0.5 || right > whole.right + 0.5);
+        }).map((text) => text.textContent);
+    })"""
+    cut = opened.page.evaluate(script)
+    headings = opened.page.locator("#groups .role-axis-label text").all_text_contents()
+    opened.close()
+    assert cut == []
+    assert not any("…" in text for text in headings)
+
+
+@pytest.mark.parametrize(
+    "name", ["V10", "the temperature of the sensor at the far end of the hall"]
+)
+def test_groups_are_told_apart_above_their_cells(
+    browser: Browser, tmp_path: Path, name: str
+) -> None:
+    path = write(tmp_path, rows=60, features=(*FEATURES[:-1], name))
+    (path / "report.html").write_text(render(path, sort_by=name), "utf-8")
+    opened = Opened(
+        browser, (path / "report.html").as_uri(), viewport={"width": 390, "height": 900}
+    )
+    script = """() => {
+        const cells = document.querySelector('#groups .mark-rect').getBoundingClientRect();
+        return [...document.querySelectorAll('#groups .role-axis-label text')]
+            .map((text) => [text.textContent, text.getBoundingClientRect()])
+            .filter(([_, box]) => box.left >= cells.left)
+            .map(([text, box]) => [text, box.bottom - cells.top]);
+    }"""
+    found = opened.page.evaluate(script)
+    overflow = opened.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    opened.close()
+    assert len(found) == 2
+    assert {sign for text, _ in found for sign in re.findall("[≤>]", text)} == {"≤", ">"}
+    assert all(below <= 2 for _, below in found)
+    assert overflow <= 0
 
 
 def test_no_frame_is_blank_while_the_clip_moves(opened: Opened) -> None:

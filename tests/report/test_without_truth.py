@@ -154,3 +154,13 @@ def test_the_figures_lie_in_the_page(browser: Browser, root: Path, width: int, s
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= width
     assert opened.said == []
     opened.close()
+
+
+def test_no_number_of_features_is_said_twice(browser: Browser, tmp_path: Path) -> None:
+    root = write(tmp_path, rows=40, features=("only",))
+    (root / "report.html").write_text(render(root), "utf-8")
+    opened = Opened(browser, (root / "report.html").as_uri())
+    labels = opened.page.locator("#keep .role-axis-label text").all_text_contents()
+    opened.close()
+    whole = [label for label in labels if label.isdigit()]
+    assert whole == ["0", "1"]
