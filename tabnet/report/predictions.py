@@ -171,7 +171,8 @@ def spread(table: pd.DataFrame) -> alt.LayerChart:
     layer = bars.encode(
         x=binned("predicted P(yes)"),
         x2="high:Q",
-        y=alt.Y("_drawn:Q", title="rows: yes above, others below", stack=None, axis=rows),
+        y=alt.Y("_drawn:Q", title="rows: yes above, others below", stack=True, axis=rows),
+        order=alt.Order("label:N"),  # those of unknown label below those of no
         color=alt.Color("label:N", scale=scale, legend=alt.Legend(orient="top", title=None)),
         tooltip=tooltip,
     )

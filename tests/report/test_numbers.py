@@ -240,6 +240,14 @@ def test_a_histogram_counts_what_is_outside_by_rounding() -> None:
     assert predictions.histogram(values, bins=2)["rows"].tolist() == [1, 2]
 
 
+def test_rows_of_unknown_label_are_drawn_below_those_of_no_and_not_over_them() -> None:
+    table = predictions.spread_table(np.array([0.0, 0.0, 0.0, np.nan]), np.full(4, 0.31))
+    drawn = images.svg(predictions.spread(table)).result()
+    bars = re.findall(r'"low: 0\.3 [^"]*label: (\w+);[^>]* d="M\d+,(\d+)h\d+v(\d+)', drawn)
+    spans = {label: (int(top), int(top) + int(height)) for label, top, height in bars}
+    assert spans == {"no": (0, 150), "unknown": (150, 200)}
+
+
 def test_calibration_counts_every_row_once() -> None:
     rng = np.random.default_rng(1)
     score = rng.random(1000)
