@@ -153,9 +153,12 @@ function save(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
 
+// What XML cannot have, and names may: control characters, and what is no character.
+const NO_XML = /[^\t\n\r\x20-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu;
+
 /** The figure for paper: whatever the page's colours are, the file has the light ones. */
 async function svgOf(name) {
-  const text = await views[name].toSVG();
+  const text = (await views[name].toSVG()).replace(NO_XML, "\ufffd");
   const light = text.replace(/"var\((--[a-z]+)\)"/g, (_, name) => `"${facts.colours[name]}"`);
   const paper = `<rect width="100%" height="100%" fill="${facts.colours["--card"]}"/>`;
   return light.replace(/<svg[^>]*>/, (opening) => opening + paper);

@@ -6,6 +6,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from xml.etree import ElementTree
 
 import pandas as pd
 import pytest
@@ -15,7 +16,7 @@ from tabnet.report import __main__ as report
 from tests.report.browser import Opened
 from tests.report.example import write
 from tests.report.test_page import DEGENERATE, HOSTILE, example, render
-from tests.report.test_saving import saved
+from tests.report.test_saving import downloaded, saved
 
 
 def test_it_works_from_a_web_server(browser: Browser, root: Path) -> None:
@@ -74,6 +75,21 @@ def test_hostile_names_are_shown_and_nothing_executes(browser: Browser, tmp_path
     table = csv.reader(io.StringIO(saved(opened, "importance", "csv"), newline=""))
     assert {row[0] for row in table} >= set(HOSTILE)
     assert page.title() == f"TabNet masks · {name}"
+    opened.close()
+
+
+def test_any_name_can_be_in_a_saved_figure(browser: Browser, tmp_path: Path) -> None:
+    names = ("a\x01b\x1f", "\ufffe", "😀", *HOSTILE)
+    path = write(tmp_path, rows=40, features=names)
+    (path / "report.html").write_text(render(path, sort_by=names[0]), "utf-8")
+    opened = Opened(browser, (path / "report.html").as_uri())
+    for figure in ("heat", "importance", "groups"):
+        text = saved(opened, figure, "svg")
+        assert ElementTree.fromstring(text).tag.endswith("svg")
+        assert "a\ufffdb\ufffd" in text
+        assert "😀" in text
+        assert downloaded(opened, figure, "png").startswith(b"\x89PNG")
+    assert opened.said == []
     opened.close()
 
 
