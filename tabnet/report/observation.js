@@ -116,6 +116,18 @@ export function showDetail() {
       cell.style.setProperty("--share", `${Math.min(100, (100 * value) / clips[k]).toFixed(0)}%`);
     });
   });
+  keepInSight(detailRows[state.feature]);
+}
+
+/** Scrolls a detail that is taller than its place to a row; the page stays where it is. */
+function keepInSight(row) {
+  const higher = detail.scrollHeight > detail.clientHeight;
+  detail.tabIndex = higher ? 0 : -1; // so that keys can scroll it
+  if (!higher || !row) return;
+  const [box, inner] = [row, detail].map((one) => one.getBoundingClientRect());
+  const [above, below] = [inner.top - box.top, box.bottom - inner.bottom];
+  if (above > 0) detail.scrollTop -= above;
+  else if (below > 0) detail.scrollTop += below;
 }
 
 export function point(at, panel, feature) {

@@ -268,6 +268,31 @@ def test_lowest_agreement_is_offered_where_there_is_some(
     assert buttons == [shown, shown]
 
 
+@pytest.mark.parametrize("width", [1280, 800])
+def test_of_many_features_the_one_pointed_at_is_in_sight(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    path = write(tmp_path, rows=60, features=tuple(f"f{j}" for j in range(40)))
+    (path / "report.html").write_text(render(path), "utf-8")
+    size = {"width": width, "height": 600}
+    opened = Opened(browser, (path / "report.html").as_uri(), viewport=size)
+    page = opened.page
+    page.focus("#heat")
+    places = []
+    for key in ("ArrowRight", *["ArrowDown"] * 39, *["ArrowUp"] * 39):
+        page.keyboard.press(key)
+        script = """() => ['tr.here', '#detail'].flatMap((name) => {
+            const { top, bottom } = document.querySelector(name).getBoundingClientRect();
+            return [top, bottom];
+        })"""
+        places.append(page.evaluate(script))
+    order = page.evaluate("document.getElementById('detail').tabIndex")
+    opened.close()
+    for top, bottom, first, last in places:
+        assert max(0, first) - 1 <= top < bottom <= min(600, last) + 1
+    assert order == 0  # keys can scroll the rest
+
+
 def test_a_click_holds_an_observation(opened: Opened) -> None:
     page, box = opened.page, opened.plot()
     page.mouse.click(box["x"] + 200, box["y"] + 40)
