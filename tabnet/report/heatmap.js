@@ -192,8 +192,17 @@ export async function redraw() {
     Array.from({ length: K }, (_, k) => titleOf(k)),
   );
   await heat.runAsync();
+  sayAspect();
   placeCross();
   element("heat").dispatchEvent(new Event("drawn"));
+}
+
+const MOST = 1200; // pixels of a heatmap that is printed on one page
+
+/** Tells the style sheet the figure's aspect, for print. */
+function sayAspect() {
+  const { width, height } = element("heat").querySelector("svg").viewBox.baseVal;
+  if (height < MOST) document.body.style.setProperty("--aspect", width / height);
 }
 
 export function zoom(lo, hi) {

@@ -237,6 +237,27 @@ def test_it_prints(browser: Browser, root: Path, tmp_path: Path) -> None:
     opened.close()
 
 
+@pytest.mark.parametrize("width", [1280, slow(800)])
+def test_the_first_page_of_a_print_has_the_heatmap(
+    browser: Browser, root: Path, width: int
+) -> None:
+    size = {"width": width, "height": 900}
+    opened = Opened(browser, (root / "report.html").as_uri(), viewport=size)
+    # As a print does: the page is laid out anew, and no script is asked.
+    opened.page.evaluate(
+        "addEventListener('resize', (event) => event.stopImmediatePropagation(), true)"
+    )
+    opened.page.emulate_media(media="print")
+    opened.page.set_viewport_size({"width": 718, "height": 1047})  # A4 without its margins
+    boxes = [opened.page.locator(f"#{name} svg").bounding_box() for name in ("strip", "heat")]
+    opened.close()
+    strip, heat = (box for box in boxes if box)
+    assert heat["y"] + heat["height"] <= 1047
+    assert heat["height"] > 500
+    assert heat["x"] == strip["x"]
+    assert heat["width"] == pytest.approx(strip["width"], abs=1)
+
+
 @pytest.mark.parametrize("truth", [True, False])
 def test_labels_and_titles_stand_at_their_rows(
     browser: Browser, tmp_path: Path, *, truth: bool
