@@ -2,25 +2,27 @@
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Literal
 
 import numpy as np
+
+from tabnet.ghosts import ghost_batches
 
 Schedule = Literal["one_cycle", "cosine", "staircase", "constant"]
 
 
 def batch_slices(rows: int, batch_size: int) -> list[slice]:
-    """The batches of an epoch, the last smaller one included, none of a single row.
+    """The batches of an epoch: as few as hold `batch_size` rows at most, as even as can be.
 
-    One row has no variance to normalise by: one left over joins the batch before it.
+    A small one that is left over would step as far as a large one, and weigh as much in the running
+    statistics: a few rows more would undo seeds. As of ghost batches, none is of a single row.
 
-    >>> batch_slices(5, 2)
-    [slice(0, 2, None), slice(2, 5, None)]
+    >>> batch_slices(5, 3), batch_slices(3, 2)
+    ([slice(0, 3, None), slice(3, 5, None)], [slice(0, 3, None)])
     """
-    stops = [*range(batch_size, rows, batch_size), rows]
-    if len(stops) > 1 and stops[-1] - stops[-2] == 1:
-        del stops[-2]
-    return [slice(start, stop) for start, stop in zip([0, *stops], stops, strict=False)]
+    sizes = [size for count, size in ghost_batches(rows, batch_size) for _ in range(count)]
+    return [slice(start, stop) for start, stop in pairwise(accumulate(sizes, initial=0))]
 
 
 def streams(seeds: Sequence[int], epoch: int) -> list[np.random.Generator]:

@@ -273,7 +273,7 @@ def test_constants_are_the_networks() -> None:
 def test_how_many_batches_a_call_takes_changes_no_bit(
     work: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    batches, rates = batch_slices(100, 9), [0.02] * 11
+    batches, rates = batch_slices(100, 9), [0.02] * 12
     expected, engine = CASE.kernel(), CASE.kernel()
     losses = expected.iterate(CASE.order(), batches, rates)
     one_by_one = CASE.kernel()

@@ -38,12 +38,14 @@ def data(rows: int = 300, *, n_features: int = 4) -> tuple[NDArray[np.float32], 
 
 
 @given(rows=st.integers(2, 3000), batch_size=st.integers(2, 400))
-def test_batches_cover_every_row_once_and_none_has_one_row(rows: int, batch_size: int) -> None:
+def test_batches_cover_every_row_once_and_are_even(rows: int, batch_size: int) -> None:
+    """A few rows that are left over are no batch of their own."""
     batches = batch_slices(rows, batch_size)
     assert [i for b in batches for i in range(b.start, b.stop)] == list(range(rows))
     sizes = [b.stop - b.start for b in batches]
-    assert all(size == batch_size for size in sizes[:-1])
-    assert 2 <= sizes[-1] <= batch_size + 1
+    assert min(sizes) >= max(2, max(sizes) - 1)
+    assert max(sizes) <= max(batch_size, 3)
+    assert len(sizes) == math.ceil(rows / batch_size) or batch_size == 2
 
 
 def test_orders_are_permutations_of_each_seeds_own() -> None:
