@@ -72,11 +72,13 @@ class TorchEngine:
 
     def load(self, x: NDArray[np.float32], y: NDArray[np.int64]) -> None:
         """Take up rows (N x D, N), copied to the device: `iterate` and `validate` number those."""
+        # Of arrays that cannot be written, though nothing does, torch warns.
+        rows, labels = (torch.from_numpy(np.require(a, requirements="W")) for a in (x, y))
         if len(x) > len(self.x):
-            self._hold(torch.from_numpy(x), torch.from_numpy(y))
+            self._hold(rows, labels)
         else:
-            self.x[: len(x)].copy_(torch.from_numpy(x))
-            self.y[: len(y)].copy_(torch.from_numpy(y))
+            self.x[: len(x)].copy_(rows)
+            self.y[: len(y)].copy_(labels)
 
     def _hold(self, x: Tensor, y: Tensor) -> None:
         """Take up rows in a place of their own, and the functions that look for rows there."""

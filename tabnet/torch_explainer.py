@@ -26,7 +26,8 @@ class TorchExplainer:
         aggregate[b] = sum over steps of eta[b, s] * M[b, s], eta[b, s] = sum over channels of
         ReLU(d[b, s]); divided by its row's sum. Source: TabNet, section 3.5, "Interpretability".
         """
-        rows = torch.from_numpy(x).to(self.device)[:, None].expand(-1, self.n_seeds, -1)
+        given = torch.from_numpy(np.require(x, requirements="W"))  # of others torch warns
+        rows = given.to(self.device)[:, None].expand(-1, self.n_seeds, -1)
         decision = aggregate = torch.zeros((), device=self.device)
         kept = []
         for step in self.network.steps(rows):

@@ -319,6 +319,18 @@ def test_features_of_any_mean_and_deviation_are_predicted_from(
     assert (found == y).mean() > 0.95
 
 
+@pytest.mark.parametrize("where", ["cpu", "cpu:0"])
+def test_arrays_that_cannot_be_written_are_taken(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a word: pandas gives its frames' numbers as such."""
+    monkeypatch.setattr(device, "resolve", lambda name, **_: where)
+    x, y = data(64)
+    x.flags.writeable = False
+    fitted, _ = fit(x, y, train=Train(seeds=(1,), epochs=1))
+    assert len(explain(fitted, x).consensus) == 64
+
+
 def test_auto_is_cuda_or_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a Mac, too: small models are no faster on its GPU, and nothing is tested there."""
     monkeypatch.setattr(device, "_DRIVERS", (Path("/"),))
