@@ -13,13 +13,17 @@ REPORTS = Path("reports")
 
 
 def main(params: Params, table: str) -> None:
-    """Writes reports/<table>.html and reports/<table>.json, from what reports/<table> collects."""
+    """Writes reports/<table>.html and reports/<table>.json, from what reports/<table> collects.
+
+    Other files go from there, as from reports/index.
+    """
     folder = REPORTS / table
     read = inputs.read(folder, params)
     found = results.collect(read)
     text = json.dumps(found, indent=1, sort_keys=True, allow_nan=False)
     files.write_text(REPORTS / f"{table}.json", f"{text}\n")
     used = [path for one in read for path in inputs.files(folder, one)]
+    files.remove_others(folder, used)
     blocks: provenance.Blocks = [
         {"title": "Parameters", "rows": _parameters(params)},
         {

@@ -109,7 +109,8 @@ def summary(
       of one seed. Rows alone differ.
     - `distance_to_all_rows`: from a resample's consensus to that of the same seeds on all rows.
     - `distance_by_chance`: between the consensus masks of disjoint groups of as many seeds, all
-      trained on all rows: what differs where seeds alone do.
+      trained on all rows; `distance_of_seeds_by_chance`: between those of two seeds. What differs
+      where seeds alone do.
     - `interprestability` of the resamples' consensus masks, `interprestability_of_seeds` the mean
       over seeds of that of a seed's own masks, one model a resample.
     """
@@ -124,6 +125,7 @@ def summary(
         "distance_of_seeds": _mean([mean_distance(masks) for masks in of_seeds]),
         "distance_to_all_rows": _mean([float(variation(one, _middle(same))) for one in middles]),
         "distance_by_chance": mean_distance(chance),
+        "distance_of_seeds_by_chance": mean_distance(list(whole.values()) if common else []),
         "interprestability": interprestability(_importances(middles)),
         "interprestability_of_seeds": _mean(
             [interprestability(_importances(masks)) for masks in of_seeds]

@@ -108,8 +108,8 @@ def _changed(
 def scores(changed: Floats, intact: Floats, label: Bools, *, known: Bools) -> NDArray[np.float64]:
     """AUC, log loss (nats) and drop of changed predictions (M x B): M x 3.
 
-    The drop is the loss of the probability of the class that the model predicted for the intact
-    row, averaged over rows: ERASER's m(x)_j - m(x')_j, which needs no label.
+    The drop is the loss of the probability of what the model predicted for the intact row, the
+    positive class or not, averaged over rows: ERASER's m(x)_j - m(x')_j, which needs no label.
     """
     sign = np.where(intact > 0.5, 1.0, -1.0)  # M x B
     drop = (sign * (intact - changed.astype(np.float64))).mean(axis=1)

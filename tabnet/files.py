@@ -12,7 +12,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
@@ -62,6 +62,12 @@ def write_bytes(path: PathLike, data: bytes) -> None:
     """Writes bytes, atomically."""
     with replaced(path) as temporary:
         temporary.write_bytes(data)
+
+
+def remove_others(folder: Path, kept: Collection[Path]) -> None:
+    """Removes the JSON files of a folder that are not `kept`: what a list named that has shrunk."""
+    for path in sorted(set(folder.glob("*.json")) - set(kept)):
+        path.unlink()
 
 
 def shown(name: PathLike) -> str:

@@ -241,6 +241,24 @@ def test_a_row_is_explained_alike_whatever_the_rows_beside_it(
         assert alone.steps[:, :, 0].tobytes() == whole.steps[:, :, row].tobytes()
 
 
+def test_a_constant_feature_has_its_value_as_mean_to_the_last_bit() -> None:
+    """The norm divides by almost nothing there: what the mean is off by would be all it sees."""
+    constants = np.array([0, 1, 2024, 98_101, 123_456.789, 20_240_101], np.float32)
+    x = np.tile(constants, (64, 1))
+    x[:, 0] = np.arange(64)
+    given, train = Model(virtual_batch_size=16), Train(seeds=(1, 2), batch_size=16, threads=1)
+    start = initial(given, train.seeds, n_features=6, n_classes=2)
+    order = np.random.default_rng(0).integers(0, 64, (300 * 16, 2), np.int32)
+    for engine in (
+        KernelEngine(given, start, train=train, rows=64),
+        TorchEngine(given, start, train=train, device="cpu"),
+    ):
+        engine.load(x, np.arange(64) % 2)
+        engine.iterate(order, [slice(16 * i, 16 * i + 16) for i in range(300)], [0.01] * 300)
+        mean = engine.weights()["input_norm.running_mean"]
+        assert (mean[:, 1:] == constants[1:]).all()
+
+
 def test_the_inputs_norm_is_exact_for_many_large_numbers() -> None:
     rows = 30_000
     rng = np.random.default_rng(0)

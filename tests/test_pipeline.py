@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,6 +106,22 @@ def test_fewer_data_sets_leave_no_trace_in_what_is_shown(run: Clone) -> None:
     assert "syn2" not in (run.path / "reports" / "index.html").read_text()
     assert "syn2" not in run.run("dvc", "metrics", "show").stdout
     assert "syn2" not in run.run("dvc", "dag", "--dot").stdout
+
+
+def test_what_dvc_notes_does_not_depend_on_the_runs_before(run: Clone) -> None:
+    lock = run.path / "dvc.lock"
+    run.set(tables="[paper]", datasets="[syn4]", train__epochs="1")
+    for folder in ("index", "paper"):
+        shutil.rmtree(run.path / "reports" / folder)
+    run.repro()
+    expected = YAML(typ="safe").load(lock)["stages"]
+    run.set(datasets="[syn2, syn4]", peers="[syn2]")
+    run.repro()
+    run.set(datasets="[syn4]", peers="[]")
+    run.repro()
+    found = YAML(typ="safe").load(lock)["stages"]
+    assert {name: found[name] for name in expected} == expected
+    assert run.repro() == []
 
 
 def test_the_page_beside_the_paper_is_made_when_it_is_asked_for(run: Clone) -> None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from dataclasses import replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -180,6 +181,8 @@ def test_the_summary_of_equal_resamples_has_no_distance() -> None:
     assert (found["interprestability"], found["interprestability_of_seeds"]) == (1, 1)
     groups = [consensus(np.stack([whole[a], whole[b]])) for a, b in ((1, 2), (3, 4))]
     assert found["distance_by_chance"] == pytest.approx(mean_distance(groups))
+    pairs = [variation(whole[a], whole[b]) for a, b in combinations(whole, 2)]
+    assert found["distance_of_seeds_by_chance"] == pytest.approx(np.mean(pairs))
 
 
 def test_the_summary_compares_a_seed_with_itself_on_other_rows() -> None:

@@ -74,7 +74,7 @@ class KernelEngine:
             exp_avg_sq=np.zeros_like(flat),
             statistics=pack(weights, self.statistics),
         )
-        # A single last row joins the batch before it, and the ghost batch: of two and one, three.
+        # Three rows are one batch, and one ghost batch, also where two are the most.
         batch_rows = self.most_rows = min(rows, train.batch_size + 1)
         ghost_rows = min(batch_rows, max(model.virtual_batch_size, 3))
         # Of forward and backward together, each parameter takes part in three a row.

@@ -131,9 +131,10 @@ def normalise_input(plan: Plan, running: Floats, batch: Batch, sums: Sums) -> No
             x, size = sums.x[g], batch.ghosts[g, 1]
             for v in range(0, size, LANES):
                 store(x, d, v, scale * load(x, d, v))
-        # Not as a step from the old ones: nothing is left of the first ones' 1 in a small variance.
+        # As a step: of a feature that is constant, the mean stays what it is to the last bit.
+        at[0, d] += batch.input_momentum * (mean - at[0, d])
+        # Not as a step: nothing is left of the first ones' 1 in a small variance.
         before = _ONE - batch.input_momentum
-        at[0, d] = before * at[0, d] + batch.input_momentum * mean
         at[1, d] = before * at[1, d] + batch.input_momentum * (squares / (n - _ONE))
 
 

@@ -60,6 +60,7 @@ class Bootstrap(Part):
     distance: Score
     distance_of_seeds: Score
     distance_by_chance: Score
+    distance_of_seeds_by_chance: Score
     interprestability: Score
     interprestability_of_seeds: Score
 

@@ -103,7 +103,7 @@ def importance(table: pd.DataFrame) -> list[str]:
         if of_seeds.to_numpy().any():
             return ["The consensus is empty: on no row have half of the seeds a feature in common."]
         return ["The masks are all zero: no feature has any importance."]
-    # Of equal ones the irrelevant first, and none is found at 0: as in `scores.relevance_rank`.
+    # Of equal ones the irrelevant first, as in `scores.relevance_rank`; none is found at 0.
     true = table["relevant"] > 0
     ranked = table.assign(true=true).sort_values(
         ["consensus", "true"], ascending=[False, True], kind="stable"

@@ -158,13 +158,16 @@ def _rows(trust: Trust) -> list[Row]:
 
 
 def _bootstrap(boot: Bootstrap) -> list[Row]:
-    chance = _one(boot.distance_by_chance, _percent)
+    chance, of_seeds = (
+        _one(value, _percent)
+        for value in (boot.distance_by_chance, boot.distance_of_seeds_by_chance)
+    )
     return [
         (
             "Other rows: share of a mask that moves (best 0 %)",
             _one(boot.distance, _percent),
             _one(boot.distance_of_seeds, _percent),
-            f"consensus, same rows, other seeds {chance}",
+            f"same rows, other seeds: consensus {chance}, single seeds {of_seeds}",
         ),
         (
             "Other rows: InterpreStability (best 1)",

@@ -180,6 +180,7 @@ def judged(reports: Path, *, features: int) -> None:
             "distance": 0.214,
             "distance_of_seeds": 0.292,
             "distance_by_chance": None,
+            "distance_of_seeds_by_chance": 0.412,
             "interprestability": 1.0,
             "interprestability_of_seeds": 0.911,
         },

@@ -91,9 +91,7 @@ def test_the_table_has_the_measures_and_leaves_out_what_was_not_measured(folder:
     text = Page(render(folder)).text
     for cell in ("0.870 ± 0.010", "3.1 %", "98.2 %", "21.4 %", "29.2 %", "0.911"):
         assert cell in text
-    assert "same rows, other seeds –" in text
-    # As that of as many seeds, it is no measure for the single ones in the column before it.
-    assert "consensus, same rows, other seeds –" in text
+    assert "same rows, other seeds: consensus –, single seeds 41.2 %" in text
     trust = judged.trust(folder / "reports/syn4/trust.json")
     none = trust.bootstrap.model_copy(update={"resamples": 0})
     edit(folder, bootstrap=none.model_dump())
