@@ -120,7 +120,8 @@ def test_what_dvc_notes_does_not_depend_on_the_runs_before(run: Clone) -> None:
     run.set(datasets="[syn4]", peers="[]")
     run.repro()
     found = YAML(typ="safe").load(lock)["stages"]
-    assert {name: found[name] for name in expected} == expected
+    for stage in ("index", "paper@paper"):
+        assert found[stage] == expected[stage]
     assert run.repro() == []
 
 
