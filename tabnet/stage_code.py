@@ -60,6 +60,7 @@ def _statements(node: ast.AST) -> Iterator[ast.AST]:
             yield from _statements(statement)
 
 
+@cache
 def imported(module: str) -> frozenset[str]:
     """The project's modules that a module imports, with the packages that they lie in."""
     return frozenset(package for name in named(module) for package in _packages(name))

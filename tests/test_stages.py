@@ -236,8 +236,10 @@ def test_a_stage_whose_dvc_is_gone_before_it_starts_dies(*, session: bool) -> No
     assert (done.returncode, done.stdout) == expected
 
 
-def test_the_runner_imports_nothing_heavy() -> None:
-    code = "import sys, stages; print(*(set(sys.modules) & {'torch', 'pandas', 'pyarrow', 'dvc'}))"
+@pytest.mark.parametrize("name", ["stages", "stages.check"])
+def test_the_runner_and_the_check_import_nothing_heavy(name: str) -> None:
+    heavy = "{'torch', 'pandas', 'pyarrow', 'dvc'}"
+    code = f"import sys, {name}; print(*(set(sys.modules) & {heavy}))"
     done = subprocess.run(command(code), env=environment(), capture_output=True, check=True)
     assert done.stdout.split() == []
 
