@@ -27,7 +27,8 @@ def distribution(values: npt.NDArray[np.floating]) -> alt.LayerChart:
         alt.Tooltip("rows:Q", format=","),
     ]
     bars = alt.Chart(table).mark_bar(color=theme.ACCENT, binSpacing=1)
-    rows = alt.Y("rows:Q", title="rows", axis=alt.Axis(grid=True, tickCount=4, tickMinStep=1))
+    axis = alt.Axis(grid=True, tickCount=4, tickMinStep=1, labelExpr=theme.WHOLE)
+    rows = alt.Y("rows:Q", title="rows", axis=axis)
     layers = [bars.encode(x=x, x2="high:Q", y=rows, tooltip=tooltip)]
     known = values[~np.isnan(values)]
     if len(known):

@@ -160,7 +160,7 @@ def spread(table: pd.DataFrame) -> alt.LayerChart:
     kinds = [kind for kind in ("yes", "no", "unknown") if kind in set(data["label"])]
     colours = {"yes": theme.ACCENT, "no": theme.SECOND, "unknown": theme.MUTED}
     scale = alt.Scale(domain=kinds, range=[colours[kind] for kind in kinds])
-    rows = alt.Axis(labelExpr="format(abs(datum.value), ',')", tickCount=5, grid=True)
+    rows = alt.Axis(labelExpr=theme.WHOLE_SIZE, tickMinStep=1, tickCount=5, grid=True)
     tooltip = [
         alt.Tooltip("label:N"),
         alt.Tooltip("low:Q", title="P(yes) from", format=".2f"),

@@ -33,6 +33,8 @@ ZERO = "#440154"
 
 # The label of a whole number, and none of a tick between two.
 WHOLE = "datum.value % 1 ? '' : format(datum.value, ',d')"
+# The same where the sign only says on which side of the axis a bar lies.
+WHOLE_SIZE = "datum.value % 1 ? '' : format(abs(datum.value), ',d')"
 
 PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 # vl-convert brings it along: what it measures and draws then does not depend on the machine.

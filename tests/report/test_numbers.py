@@ -19,6 +19,7 @@ from sklearn.metrics import roc_auc_score
 
 from tabnet.params import Params
 from tabnet.report import (
+    agreement,
     charts,
     contents,
     groups,
@@ -319,3 +320,16 @@ def test_ticks_between_whole_numbers_have_no_label(last: int) -> None:
     drawn = images.svg(charts.training(history)).result()
     ticks = re.findall(r">(\d+)</text>", drawn)
     assert ticks == [str(n) for n in range(1, last + 1)]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_numbers_of_few_rows_are_whole(rows: int) -> None:
+    values = np.full(rows, 0.31)
+    for chart in (
+        agreement.distribution(values),
+        predictions.spread(predictions.spread_table(np.ones(rows), values)),
+    ):
+        axis = (
+            images.svg(chart).result().partition('aria-label="Y-axis')[2].partition("axis-title")[0]
+        )
+        assert re.findall(r">([^<>]+)</text>", axis) == [str(n) for n in range(rows + 1)]
