@@ -121,15 +121,18 @@ def _marked_names(table: pd.DataFrame) -> list[str]:
     return [f"{name}{SIGNS[truth]}" for name, truth in pairs]
 
 
-def names_axis() -> alt.Axis:
-    """The axis of rows that are numbered, by the chart's parameter `names`: no name is a value."""
+def names_axis(*, room: int = 110) -> alt.Axis:
+    """The axis of rows that are numbered, by the chart's parameter `names`: no name is a value.
+
+    A name that is longer than its room in pixels loses its end.
+    """
     return alt.Axis(
         title=None,
         aria=False,  # a screen reader would say the numbers
         ticks=False,
         domain=False,
         labelPadding=6,
-        labelLimit=110,
+        labelLimit=room,
         labelExpr="names[+datum.value]",
     )
 
@@ -145,7 +148,8 @@ def importance(table: pd.DataFrame) -> alt.LayerChart:
     """
     data = _long(table)
     names = _marked_names(data.drop_duplicates("_place"))
-    y = alt.Y("_place:N", axis=names_axis(), sort=None)
+    # Room for the signs, which stand at the ends of names.
+    y = alt.Y("_place:N", axis=names_axis(room=130), sort=None)
     ticks = alt.Axis(format="%", tickCount=4, grid=True)
     x = alt.X("share:Q", title="share of the mask", axis=ticks)
     kinds = ["relevant", "to some rows", "irrelevant", "unknown"]
@@ -153,7 +157,9 @@ def importance(table: pd.DataFrame) -> alt.LayerChart:
     colours = dict(zip(kinds, [theme.ACCENT, theme.ACCENT, theme.MUTED, theme.ACCENT], strict=True))
     scale = alt.Scale(domain=present, range=[colours[kind] for kind in present])
     label = f"datum.label + ({SIGNS})[datum.label]"
-    legend = alt.Legend(orient="top", title=None, columns=2, labelExpr=label)
+    # Beside long names two columns of a narrow page would end outside of it.
+    columns = alt.ExprRef("width < 200 ? 1 : 2")
+    legend = alt.Legend(orient="top", title=None, columns=columns, labelExpr=label)
     colour = alt.Color("truth:N", scale=scale, legend=legend if present != ["unknown"] else None)
     tooltip = [
         alt.Tooltip("feature:N"),

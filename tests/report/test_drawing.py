@@ -20,6 +20,15 @@ from tests.report.test_page import render
 
 WIDTHS = (360, slow(768), 1280, slow(2560))
 
+# The texts of figures that end outside of their figure.
+CUT = """() => [...document.querySelectorAll('.view svg')].flatMap((svg) => {
+    const whole = svg.getBoundingClientRect();
+    return [...svg.querySelectorAll('text')].filter((text) => {
+        const { left, right } = text.getBoundingClientRect();
+        return right > left && (left < whole.left - 0.5 || right > whole.right + 0.5);
+    }).map((text) => text.textContent);
+})"""
+
 
 @pytest.fixture(scope="module")
 def viridis() -> Bytes:
@@ -138,18 +147,27 @@ def test_no_text_of_a_figure_is_cut_off_where_the_page_is_narrow(
 ) -> None:
     address = (root / "report.html").as_uri()
     opened = Opened(browser, address, viewport={"width": width, "height": 900})
-    script = """() => [...document.querySelectorAll('.view svg')].flatMap((svg) => {
-        const whole = svg.getBoundingClientRect();
-        return [...svg.querySelectorAll('text')].filter((text) => {
-            const { left, right } = text.getBoundingClientRect();
-            return right > left && (left < whole.left - 0.5 || right > whole.right + 0.5);
-        }).map((text) => text.textContent);
-    })"""
-    cut = opened.page.evaluate(script)
+    cut = opened.page.evaluate(CUT)
     headings = opened.page.locator("#groups .role-axis-label text").all_text_contents()
     opened.close()
     assert cut == []
     assert not any("…" in text for text in headings)
+
+
+@pytest.mark.parametrize("width", [320, slow(1280)])
+def test_beside_long_names_the_signs_of_the_truth_and_their_meaning_are_whole(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    path = write(tmp_path, rows=60, features=[f"feature number {j}" for j in range(95, 105)])
+    (path / "report.html").write_text(render(path), "utf-8")
+    address = (path / "report.html").as_uri()
+    opened = Opened(browser, address, viewport={"width": width, "height": 900})
+    names = opened.page.locator("#importance .role-axis-label text").all_text_contents()
+    cut = opened.page.evaluate(CUT)
+    opened.close()
+    assert sum(name.endswith((" ●", " ◐")) for name in names) == 5
+    assert len(set(names)) == len(names)
+    assert cut == []
 
 
 @pytest.mark.parametrize(
