@@ -2,6 +2,7 @@
 
 import re
 from base64 import b64decode
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,15 @@ def test_the_first_page_of_a_print_has_the_heatmap(
     assert heat["height"] > 500
     assert heat["x"] == strip["x"]
     assert heat["width"] == pytest.approx(strip["width"], abs=1)
+
+
+def test_cards_stand_apart(opened: Opened) -> None:
+    script = """[...document.querySelectorAll('main > *')].filter((one) => one.offsetHeight)
+        .map((one) => one.getBoundingClientRect()).map(({ top, bottom }) => [top, bottom])"""
+    boxes = opened.page.evaluate(script)
+    assert len(boxes) > 3
+    for (_, above), (below, _) in pairwise(boxes):
+        assert below - above >= 14
 
 
 @pytest.mark.parametrize("truth", [True, False])
