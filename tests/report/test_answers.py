@@ -293,6 +293,27 @@ def test_of_many_features_the_one_pointed_at_is_in_sight(
     assert order == 0  # keys can scroll the rest
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_detail_of_four_steps_has_room_for_the_longest_values(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    path = write(tmp_path, rows=20, steps=4)
+    table = pd.read_parquet(path / "data/syn4/test.parquet")
+    table[list(FEATURES)] = np.float32(-0.0012345)
+    table.to_parquet(path / "data/syn4/test.parquet")
+    (path / "report.html").write_text(render(path), "utf-8")
+    size = {"width": width, "height": 900}
+    opened = Opened(browser, (path / "report.html").as_uri(), viewport=size)
+    opened.page.focus("#heat")
+    opened.page.keyboard.press("ArrowRight")
+    script = "(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)"
+    beyond = opened.page.evaluate(f"{script}(document.querySelector('#detail .scroll'))")
+    said = opened.detail()
+    opened.close()
+    assert "-0.0012345" in said
+    assert beyond <= 0
+
+
 def test_a_click_holds_an_observation(opened: Opened) -> None:
     page, box = opened.page, opened.plot()
     page.mouse.click(box["x"] + 200, box["y"] + 40)
