@@ -240,6 +240,22 @@ def test_without_a_script_the_page_has_texts_and_tables_and_no_dead_controls(
     page.context.close()
 
 
+def test_on_paper_tables_are_whole_and_empty_cells_have_no_bar(
+    browser: Browser, root: Path
+) -> None:
+    opened = Opened(browser, (root / "report.html").as_uri())
+    opened.page.emulate_media(media="print")
+    opened.page.set_viewport_size({"width": 718, "height": 1047})  # A4 without its margins
+    beyond = """[...document.querySelectorAll('.scroll')]
+        .map(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)"""
+    bars = """[...document.querySelectorAll('.measures td, details td')]
+        .map((cell) => getComputedStyle(cell).backgroundImage)"""
+    widths, drawn = opened.page.evaluate(beyond), opened.page.evaluate(bars)
+    opened.close()
+    assert max(widths) <= 0
+    assert set(drawn) == {"none"}
+
+
 def test_it_prints(browser: Browser, root: Path, tmp_path: Path) -> None:
     opened = Opened(browser, (root / "report.html").as_uri(), color_scheme="dark")
     opened.page.emulate_media(media="print")
