@@ -6,6 +6,8 @@ export const facts = JSON.parse(element("facts").textContent);
 export const specs = JSON.parse(element("specs").textContent);
 export const D = facts.features.length;
 export const K = facts.panels.length;
+/** A text that stands alone; an empty one would not be seen. */
+export const readable = (text) => (text === "" ? facts.unnamed : text);
 
 function fromBase64(text) {
   if (Uint8Array.fromBase64) return Uint8Array.fromBase64(text);

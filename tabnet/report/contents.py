@@ -80,10 +80,10 @@ def orders(explanation: Explanation, held: Store, sort_by: str) -> list[tuple[st
     """What the page can order by: a value for its script and a text for its reader."""
     found = [(key, "file order" if key == "row" else key) for key in explanation.keys]
     if held.values is not None:
-        names = [explanation.features[j] for j in held.features]
+        names = [words.shown(explanation.features[j]) for j in held.features]
         found += [(f"feature:{place}", name) for place, name in enumerate(names)]
     given = order_value(explanation, held, sort_by)
-    return found if given in dict(found) else [(given, sort_by), *found]
+    return found if given in dict(found) else [(given, words.shown(sort_by)), *found]
 
 
 def facts(
@@ -95,6 +95,7 @@ def facts(
     return {
         "name": explanation.name,
         "features": [explanation.features[j] for j in held.features],
+        "unnamed": words.EMPTY,
         "panels": panel_facts(explanation),
         "seeds": explanation.seeds,
         "shown": explanation.shown,

@@ -9,6 +9,7 @@ import {
   element,
   facts,
   permutation,
+  readable,
   remembered,
   rows,
   source,
@@ -144,7 +145,8 @@ function showTip(_, event, __, value) {
   tip.hidden = value === null || value === undefined || typeof value !== "object";
   if (tip.hidden) return;
   const table = document.createElement("table");
-  for (const [name, text] of Object.entries(value)) addCells(table.insertRow(), [name], [text]);
+  for (const [name, text] of Object.entries(value))
+    addCells(table.insertRow(), [name], [readable(text)]);
   tip.replaceChildren(table);
   const { width, height } = tip.getBoundingClientRect();
   tip.style.left = `${Math.max(4, Math.min(event.clientX + 14, innerWidth - width - 4))}px`;

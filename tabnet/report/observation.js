@@ -9,6 +9,7 @@ import {
   columnAt,
   element,
   facts,
+  readable,
   rows,
   source,
   state,
@@ -38,7 +39,7 @@ function buildDetail() {
   const body = table.createTBody();
   for (const name of facts.features) {
     const row = body.insertRow();
-    addCells(row, [name], ["", ...heads.map(() => "")]);
+    addCells(row, [readable(name)], ["", ...heads.map(() => "")]);
     detailRows.push(row);
   }
   const seeds = document.createElement("p");
@@ -147,7 +148,7 @@ function announce() {
   const column = columnAt(state.at);
   const value = scale * values[state.feature * source().count + column];
   const truth = isRelevant(source(), state.feature, column) ? ", truly relevant" : "";
-  const what = `${facts.features[state.feature]}, ${facts.panels[state.panel].name}`;
+  const what = `${readable(facts.features[state.feature])}, ${facts.panels[state.panel].name}`;
   element("status").textContent = `${describe(column)[0]}, ${what}: ${value.toFixed(2)}${truth}`;
 }
 

@@ -184,7 +184,7 @@ def tenths(explanation: Explanation, held: Store, order: str) -> dict[str, Any]:
         weighted = pooling.pool(mask * sizes[:, None], bins=count, how="mean")
         table = weighted / pooling.pool(sizes[:, None], bins=count, how="mean")
     rows = [
-        (explanation.features[j], [f"{share:.2f}" for share in table[:, place]])
+        (words.shown(explanation.features[j]), [f"{share:.2f}" for share in table[:, place]])
         for place, j in enumerate(held.features)
     ]
     ends = [f"{100 * i / max(count, 1):.0f}" for i in range(count + 1)]

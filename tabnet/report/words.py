@@ -56,13 +56,22 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def shown(name: str) -> str:
+    """A name that stands alone, in a list or a table.
+
+    >>> shown("V01"), shown("")
+    ('V01', '“”')
+    """
+    return name or EMPTY
+
+
 def named(name: str) -> str:
     """A name in a sentence, whose writing direction ends with it.
 
     >>> named("V01"), named(""), named("\u202eabc") == "\u2068\u202eabc\u2069"
     ('V01', '“”', True)
     """
-    return (name or EMPTY) if name.isascii() else f"\u2068{name}\u2069"
+    return shown(name) if name.isascii() else f"\u2068{name}\u2069"
 
 
 def shortened(names: Iterable[str], *, most: int = 16) -> list[str]:
@@ -81,7 +90,7 @@ def shortened(names: Iterable[str], *, most: int = 16) -> list[str]:
     half = (most - 1) // 2
 
     def short(cut: Callable[[str], str]) -> list[str]:
-        return [cut(name) if len(name) > most else name or EMPTY for name in names]
+        return [cut(name) if len(name) > most else shown(name) for name in names]
 
     def window(name: str) -> str:
         rest = name[differ:]

@@ -64,7 +64,11 @@ def test_hostile_names_are_shown_and_nothing_executes(browser: Browser, tmp_path
     shown = page.eval_on_selector_all(
         "#detail tbody tr", "rows => rows.map(r => r.cells[0].textContent)"
     )
-    assert shown == list(HOSTILE)
+    assert shown == [name or "“”" for name in HOSTILE]
+    for menu in ("#order option", "details tbody th"):
+        texts = page.locator(menu).all_text_contents()
+        assert "“”" in texts
+        assert "" not in texts
     labels = page.text_content("#heat svg")
     assert labels is not None
     for label in ("__proto__", "var(--accent)", "#3b6fd4"):
