@@ -1,6 +1,8 @@
 """The index: a page without a script, data sets side by side, links that lead to the reports."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -9,7 +11,7 @@ from playwright.sync_api import Browser
 from tabnet.report import explanation, index, numbers
 from tabnet.report.card import card
 from tabnet.report.measured import Card
-from tests.report.browser import SCHEMES
+from tests.report.browser import SCHEMES, decoded
 from tests.report.example import write
 from tests.report.test_page import Page, render
 
@@ -98,6 +100,25 @@ def test_it_fits_any_width_and_axe_finds_nothing(
     found = Axe().run(page).response["violations"]
     assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
     context.close()
+
+
+def test_a_narrow_picture_of_masks_has_the_colours_of_its_cells_alone(
+    browser: Browser, folder: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 900}, bypass_csp=True)
+    page.goto((folder / "index.html").as_uri())
+    cells = page.locator(".grid .picture >> nth=0").locator(".mark-rect.role-mark path")
+    fills = cells.evaluate_all("all => all.map((one) => getComputedStyle(one).fill)")
+    box = page.locator(".grid .layer_0_marks >> nth=0").bounding_box()
+    assert box is not None
+    clip: Any = {"x": box["x"] + 1, "y": box["y"] + 1, "width": box["width"] - 2}
+    seen = decoded(
+        page, page.screenshot(clip={**clip, "height": box["height"] - 2}, full_page=True)
+    )
+    page.context.close()
+    known = {tuple(map(int, re.findall(r"\d+", fill))) for fill in fills}
+    assert len(known) > 20
+    assert set(map(tuple, seen.reshape(-1, 3).tolist())) <= known
 
 
 @pytest.mark.parametrize("place", [0, 1])
