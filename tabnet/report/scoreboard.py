@@ -131,7 +131,8 @@ def comparison(scores: pd.DataFrame) -> alt.LayerChart:
 def _by_name(channel: Any, names: Sequence[str], values: Sequence[str]) -> Any:
     """A channel that tells data sets apart; one data set needs no legend."""
     repeated = [values[i % len(values)] for i in range(len(names))]
-    legend = alt.Legend(title=None, orient="top") if len(names) > 1 else None
+    top = alt.Legend(title=None, orient="top", columnPadding=theme.LEGEND_GAP)
+    legend = top if len(names) > 1 else None
     return channel(
         "dataset:N", scale=alt.Scale(domain=list(names), range=repeated), sort=None, legend=legend
     )

@@ -39,6 +39,9 @@ WHOLE_SIZE = "datum.value % 1 ? '' : format(abs(datum.value), ',d')"
 PAGE_FONT = "system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif"
 # vl-convert brings it along: what it measures and draws then does not depend on the machine.
 PICTURE_FONT = "'Liberation Sans', Arial, Helvetica, sans-serif"
+# Between the columns of a legend, in pixels: a picture in a page has the page's font, which may be
+# a fifth wider than the one that is measured.
+LEGEND_GAP = 30
 
 
 def config(*, font: str, background: str = CARD) -> dict[str, Any]:

@@ -393,6 +393,26 @@ def test_its_own_policy_lets_it_draw(browser: Browser, opened: str) -> None:
     page.context.close()
 
 
+@pytest.mark.parametrize("font", ["sans-serif", "DejaVu Sans"])
+def test_entries_of_a_legend_stand_apart(browser: Browser, opened: str, font: str) -> None:
+    page = browser.new_page(bypass_csp=True)
+    page.goto(opened)
+    page.add_style_tag(content=f"svg text {{ font-family: {font} }}")
+    script = """() => [...document.querySelectorAll('.role-legend-entry')].map((legend) =>
+        ['.role-legend-label text', '.role-legend-symbol path'].map((what) =>
+            [...legend.querySelectorAll(what)].map((one) => {
+                const { left, right, top, bottom } = one.getBoundingClientRect();
+                return [left, right, (top + bottom) / 2];
+            })))"""
+    legends = page.evaluate(script)
+    page.context.close()
+    assert len(legends) == 2
+    for labels, symbols in legends:
+        for left, right, middle in labels:
+            beside = [s[0] for s in symbols if abs(s[2] - middle) < 4 and s[0] > left]
+            assert all(right + 4 <= symbol for symbol in beside)
+
+
 def collected(folder: Path, read: list[Input]) -> None:
     """What the stages leave for the page, and a file of a data set that is no longer listed."""
     paper = folder / "reports" / "paper"

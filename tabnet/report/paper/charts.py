@@ -96,7 +96,10 @@ def dots(found: Sequence[Dot], kinds: Sequence[Kind], *, title: str) -> alt.Laye
 
     def by_kind(channel: Any, values: list[str]) -> Any:
         scale = alt.Scale(domain=domain, range=values)
-        legend = alt.Legend(orient="top", title=None, columns=3, symbolStrokeWidth=1.5)
+        gap = theme.LEGEND_GAP
+        legend = alt.Legend(
+            orient="top", title=None, columns=3, columnPadding=gap, symbolStrokeWidth=1.5
+        )
         return channel("kind:N", scale=scale, legend=legend)
 
     stroke = by_kind(alt.Stroke, [kind.colour for kind in drawn])
