@@ -413,6 +413,15 @@ def test_entries_of_a_legend_stand_apart(browser: Browser, opened: str, font: st
             assert all(right + 4 <= symbol for symbol in beside)
 
 
+def test_the_first_page_of_a_print_is_not_left_empty(browser: Browser, opened: str) -> None:
+    page = browser.new_page(bypass_csp=True)
+    page.goto(opened)
+    page.emulate_media(media="print")
+    script = "getComputedStyle(document.querySelector('.stack > .card')).breakInside"
+    assert page.evaluate(script) == "auto"
+    page.context.close()
+
+
 def collected(folder: Path, read: list[Input]) -> None:
     """What the stages leave for the page, and a file of a data set that is no longer listed."""
     paper = folder / "reports" / "paper"
