@@ -12,7 +12,7 @@ from tabnet.report.charts import seed_columns
 from tabnet.report.explanation import Explanation
 from tabnet.report.groups import Group
 from tabnet.report.store import Store
-from tabnet.report.words import count, listed, named, percent, place
+from tabnet.report.words import PATTERN, count, listed, named, percent, place
 from tabnet.scores import area_under_roc
 
 MOST_NAMED = 6  # features in a sentence
@@ -77,16 +77,28 @@ def heat(
 def where(features: Sequence[str], group: Group) -> str:
     """Which features the consensus looks at on a group's rows."""
     share = np.array(group.share)
+    rows = f"{place(group.label)} ({group.rows:,}{_pattern(features, group)})"
     if share.sum() == 0:
-        return f"{place(group.label)} ({group.rows:,}), the consensus is all zero."
+        return f"{rows}, the consensus is all zero."
     best = np.argsort(-share, kind="stable")
     enough = int(np.searchsorted(np.cumsum(share[best]), 0.9)) + 1
     top = [f"{named(features[j])} ({percent(share[j])})" for j in best[: min(enough, MOST_NAMED)]]
     word = "mostly at" if enough <= MOST_NAMED else "at many features, first of all"
-    text = f"{place(group.label)} ({group.rows:,}), the consensus looks {word} {listed(top)}"
+    text = f"{rows}, the consensus looks {word} {listed(top)}"
     if group.relevant is None:
         return f"{text}."
     return f"{text}; {percent(_true_share(group))} of it lies on truly relevant features."
+
+
+def _pattern(features: Sequence[str], group: Group) -> str:
+    """What a group is whose label is a number: the features that are relevant to it."""
+    if group.relevant is None or not PATTERN.fullmatch(group.label):
+        return ""
+    names = [named(name) for name, true in zip(features, group.relevant, strict=True) if true]
+    if not names:
+        return "; no feature is relevant"
+    which = listed(names) if len(names) <= MOST_NAMED else count(len(names), "feature")
+    return f"; {which} {'is' if len(names) == 1 else 'are'} relevant"
 
 
 def _true_share(group: Group) -> float:

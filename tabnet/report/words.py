@@ -9,6 +9,7 @@ from itertools import takewhile
 import numpy as np
 
 EMPTY = "“”"  # a name that is none
+PATTERN = re.compile(r"pattern \d+|other patterns")  # labels of groups that only number them
 
 
 def percent(share: float) -> str:
@@ -122,6 +123,6 @@ def place(label: str) -> str:
     """
     if label == "all rows":
         return "Over all rows"
-    if re.fullmatch(r"pattern \d+|other patterns", label):
+    if PATTERN.fullmatch(label):
         return f"On rows of {label}"
     return f"Where {named(label)}"

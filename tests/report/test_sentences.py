@@ -151,6 +151,24 @@ def test_many_features_are_not_said_to_be_few() -> None:
     assert "at many features, first of all f0 (2 %)" in said(40)
 
 
+@pytest.mark.parametrize(
+    ("label", "relevant", "said"),
+    [
+        ("pattern 1", 0, "(9; no feature is relevant)"),
+        ("pattern 2", 1, "(9; f0 is relevant)"),
+        ("pattern 2", 3, "(9; f0, f1 and f2 are relevant)"),
+        ("pattern 3", 12, "(9; 12 features are relevant)"),
+        ("f7 > 0", 3, "(9), the"),
+    ],
+)
+def test_what_a_group_without_a_name_has_in_common_is_said(
+    label: str, relevant: int, said: str
+) -> None:
+    truth = tuple(j < relevant for j in range(20))
+    group = Group(label=label, rows=9, relevant=truth, share=(1 / 20,) * 20)
+    assert said in sentences.where([f"f{j}" for j in range(20)], group)
+
+
 @given(st.lists(st.text(max_size=30)))
 def test_labels_are_short_and_no_more_alike_than_they_must_be(names: list[str]) -> None:
     short = words.shortened(names)
