@@ -157,8 +157,10 @@ def importance(table: pd.DataFrame) -> alt.LayerChart:
     colours = dict(zip(kinds, [theme.ACCENT, theme.ACCENT, theme.MUTED, theme.ACCENT], strict=True))
     scale = alt.Scale(domain=present, range=[colours[kind] for kind in present])
     label = f"datum.label + ({SIGNS})[datum.label]"
-    # Beside long names two columns of a narrow page would end outside of it.
-    columns = alt.ExprRef("width < 200 ? 1 : 2")
+    # Beside long names two columns of a narrow page would end outside of it; `width` changes when
+    # the place does.
+    beside = min(130, 12 + 7 * max(map(len, names), default=0))
+    columns = alt.ExprRef(f"width > 0 && containerSize()[0] < {beside + 200} ? 1 : 2")
     legend = alt.Legend(orient="top", title=None, columns=columns, labelExpr=label)
     colour = alt.Color("truth:N", scale=scale, legend=legend if present != ["unknown"] else None)
     tooltip = [

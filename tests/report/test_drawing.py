@@ -25,8 +25,10 @@ WIDTHS = (360, slow(768), 1280, slow(2560))
 CUT = """() => [...document.querySelectorAll('.view svg')].flatMap((svg) => {
     const whole = svg.getBoundingClientRect();
     return [...svg.querySelectorAll('text')].filter((text) => {
-        const { left, right } = text.getBoundingClientRect();
-        return right > left && (left < whole.left - 0.5 || right > whole.right + 0.5);
+        const { left, right, top, bottom } = text.getBoundingClientRect();
+        const across = left < whole.left - 0.5 || right > whole.right + 0.5;
+        const along = top < whole.top - 2 || bottom > whole.bottom + 2; // room above a letter
+        return right > left && (across || along);
     }).map((text) => text.textContent);
 })"""
 
