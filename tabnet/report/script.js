@@ -26,12 +26,10 @@ function fill(select, options, chosen) {
 function controls() {
   fill(element("order"), facts.orders, facts.sort_by);
   element("order").onchange = (event) => reorder(event.target.value, [0, Infinity]);
-  const seeds = facts.seeds.map((seed) => [
-    seed,
-    seed === facts.shown ? `${seed} (shown first)` : seed,
-  ]);
-  // The aggregate mask of a folder from elsewhere may be none of the seeds'.
-  if (facts.shown === null) seeds.unshift(["", "as in the file"]);
+  const first = facts.shown === null ? "as in the file" : `${facts.shown} (shown first)`;
+  const seeds = facts.seeds.map((seed) => [seed, seed === facts.shown ? first : seed]);
+  // A folder from elsewhere may have its aggregate mask alone, or one that is none of the seeds'.
+  if (!facts.seeds.includes(facts.shown)) seeds.unshift([facts.shown ?? "", first]);
   fill(element("seed"), seeds, facts.shown ?? "");
   element("seed").disabled = seeds.length < 2;
   element("seed").onchange = (event) => {

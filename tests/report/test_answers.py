@@ -367,3 +367,17 @@ def test_a_mask_of_no_seed_is_an_entry_of_the_list_of_seeds(
     assert ["Aggregate of seed 2" in title for title in titles] == [False, True, False]
     assert opened.said == []
     opened.close()
+
+
+def test_the_one_seed_of_a_folder_is_named_in_the_list_of_seeds(
+    browser: Browser, tmp_path: Path
+) -> None:
+    path = write(tmp_path, rows=60)
+    folder = path / "data/syn4/explanation"
+    for mask in folder.glob("aggregate_seed_*"):
+        mask.unlink()
+    main([str(folder), "--out", str(path / "report.html")])
+    opened = Opened(browser, (path / "report.html").as_uri())
+    assert opened.page.locator("#seed option").all_text_contents() == ["1 (shown first)"]
+    assert opened.page.input_value("#seed") == "1"
+    opened.close()
