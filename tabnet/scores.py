@@ -58,7 +58,8 @@ def relevance_rank(mask: Mask, relevance: Bools) -> float:
     """The share of a row's top k that is relevant, k its relevant features (Arras et al., eq. 2).
 
     Averaged over the rows with a relevant feature. Of equal cells the irrelevant ones rank first:
-    a mask that cannot tell them apart earns nothing by their order.
+    a mask that cannot tell them apart earns nothing by their order. Nor does it by cells at 0: they
+    are in no top, so that a row without mass counts as 0, whatever its number of relevant features.
     """
     relevance = relevance.astype(bool)
     relevant = relevance.sum(axis=1, keepdims=True)  # B x 1
@@ -67,7 +68,8 @@ def relevance_rank(mask: Mask, relevance: Bools) -> float:
     last = np.take_along_axis(ascending, place, axis=1)  # B x 1, the k-th largest
     above, equal = mask > last, mask == last
     places = relevant[:, 0] - above.sum(axis=1) - (equal & ~relevance).sum(axis=1)
-    hits = (above & relevance).sum(axis=1) + np.maximum(places, 0)
+    named = np.where(last[:, 0] > 0, np.maximum(places, 0), 0)
+    hits = (above & relevance).sum(axis=1) + named
     return _mean_ratio(hits, relevant[:, 0])
 
 

@@ -53,7 +53,8 @@ def slow_mask_scores(mask: Mask, relevance: Bools, threshold: float) -> dict[str
             continue
         rma.append(sum(row[j] for j in relevant) / sum(row) if sum(row) else 0.0)
         ranked = sorted(range(len(row)), key=lambda j: (-row[j], truth[j]))
-        rra.append(sum(truth[j] for j in ranked[: len(relevant)]) / len(relevant))
+        top = [j for j in ranked[: len(relevant)] if row[j] > 0]
+        rra.append(sum(truth[j] for j in top) / len(relevant))
         tpr.append(len(found) / len(relevant))
     lists = {"rma": rma, "rra": rra, "tpr": tpr, "fdr": fdr}
     return {key: sum(of) / len(of) if of else math.nan for key, of in lists.items()}
@@ -140,6 +141,15 @@ def test_ties_are_not_broken_in_favour_of_the_truth() -> None:
         mask = np.array([[0.4, 0.2, 0.2, 0.2]])[:, order]
         relevance = np.array([[True, True, False, False]])[:, order]
         assert mask_scores(mask, relevance, threshold=0)["rra"] == 0.5
+
+
+@pytest.mark.parametrize("relevant", [1, 2, 3, 4])
+def test_what_a_mask_leaves_at_0_earns_nothing(relevant: int) -> None:
+    """Neither all of an empty row, nor the rest of one that names a single feature."""
+    truth = np.arange(4)[None] < relevant
+    assert mask_scores(np.zeros((1, 4)), truth, threshold=0)["rra"] == 0
+    one = np.array([[1.0, 0.0, 0.0, 0.0]])
+    assert mask_scores(one, truth, threshold=0)["rra"] == 1 / relevant
 
 
 def test_a_row_of_four_by_hand() -> None:
