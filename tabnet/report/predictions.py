@@ -86,7 +86,9 @@ def calibration_table(label: Floats, probability: Floats) -> pd.DataFrame:
     middle = (observed + z**2 / (2 * n)) / (1 + z**2 / n)
     reach = z * np.sqrt(observed * (1 - observed) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     columns = {"predicted": predicted, "observed": observed, "rows": n}
-    bounds = {"low": middle - reach, "high": middle + reach}
+    # Of no yes, and of nothing else, a bound is the share itself: by rounding it lies beside it.
+    low, high = np.minimum(middle - reach, observed), np.maximum(middle + reach, observed)
+    bounds = {"low": low, "high": high}
     return pd.DataFrame({**columns, **bounds})
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from tabnet.params import Params
@@ -31,6 +32,7 @@ from tabnet.report import (
     predictions,
     report,
     scoreboard,
+    sentences,
     store,
     words,
 )
@@ -259,6 +261,23 @@ def test_calibration_counts_every_row_once() -> None:
     assert (
         (table["predicted"] >= table["low"]) & (table["predicted"] <= table["high"])
     ).mean() > 0.7
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5, 50, 399])
+def test_the_bounds_of_a_calibration_are_wilsons(rows: int) -> None:
+    for yes in {0, 1, rows // 2, rows}:
+        label = (np.arange(rows) < yes).astype(float)
+        found = predictions.calibration_table(label, np.full(rows, 0.5)).iloc[0]
+        expected = binomtest(yes, rows).proportion_ci(method="wilson")
+        assert (found["low"], found["high"]) == pytest.approx(tuple(expected), abs=1e-4)
+
+
+@pytest.mark.parametrize("answer", [0.0, 1.0])
+def test_predictions_that_are_certain_and_right_are_not_said_to_be_off(answer: float) -> None:
+    for rows in range(1, 100):
+        table = predictions.calibration_table(np.full(rows, answer), np.full(rows, answer))
+        (said,) = sentences.calibration(table)
+        assert said.startswith("In 1 of 1 bin the predicted probability agrees")
 
 
 def test_a_squeezed_picture_is_still_a_picture() -> None:
