@@ -32,12 +32,15 @@ class Buffers:
     """What each of the seeds trains on and validates on, of buffers of `most` rows each.
 
     A group that is too much for what is left of a buffer starts the next one, unless that would
-    leave fewer than two rows to train on in one. While one is used the next one is read. Raises
-    ValueError if `share` leaves no rows to train on or to validate on.
+    leave less than half a batch in one, or fewer than two rows to train on. While one is used the
+    next one is read. Raises ValueError if `share` leaves no rows to train on or to validate on.
     """
 
-    def __init__(self, source: Source, seeds: Sequence[int], *, most: int, share: float) -> None:
-        self._source, self._seeds, self._most = source, seeds, most
+    def __init__(
+        self, source: Source, seeds: Sequence[int], *, most: int, share: float, batch_size: int
+    ) -> None:
+        self._source, self._seeds = source, seeds
+        self._most, self._batch_size = most, batch_size
         self._held_out = validation_rows(source.sizes, share)
         # The parts of one group are kept: they are all there is where rows are in memory.
         self._parts: Callable[[int], Parts] = lru_cache(maxsize=1)(self._drawn_parts)
@@ -58,25 +61,32 @@ class Buffers:
         found: list[list[int]] = [[]]
         held = trained = 0
         for group in groups:
-            # Batch norm wants two rows: fewer join what comes before or after.
-            if held + sizes[group] > self._most and trained > 1:
+            if held + sizes[group] > self._most and self._suffice(held, trained):
                 found.append([])
                 held = trained = 0
             found[-1].append(group)
             held += sizes[group]
             trained += sizes[group] - self._held_out[group]
-        if len(found) > 1 and trained < 2:
+        if len(found) > 1 and not self._suffice(held, trained):
             last = found.pop()
             found[-1] += last
         return found
 
+    def _suffice(self, held: int, trained: int) -> bool:
+        """Whether so many rows make a buffer: fewer join what comes before or after.
+
+        A few of them would be a batch that steps as far as a whole one (`schedule.batch_slices`),
+        and batch norm wants two.
+        """
+        return 2 * held >= self._batch_size and trained > 1
+
     def _trained(self, groups: Sequence[int]) -> int:
         return sum(self._source.sizes[group] - self._held_out[group] for group in groups)
 
-    def batches(self, epoch: int, batch_size: int) -> list[list[slice]]:
+    def batches(self, epoch: int) -> list[list[slice]]:
         """The batches of each buffer of an epoch, none of a single row."""
         rows = map(self._trained, self.pieces(epoch))
-        return [schedule.batch_slices(count, batch_size) for count in rows]
+        return [schedule.batch_slices(count, self._batch_size) for count in rows]
 
     def epoch(self, number: int) -> Iterator[Buffer]:
         """The buffers of an epoch (from 0), with each seed's rows to train on in its order."""

@@ -69,7 +69,13 @@ def fit(
     model = _section(model, Model, of="model")
     train = _section(train, Train, of="train")
     source = _source(x, y, train)
-    buffers = Buffers(source, train.seeds, most=train.buffer_rows, share=train.validation_share)
+    buffers = Buffers(
+        source,
+        train.seeds,
+        most=train.buffer_rows,
+        share=train.validation_share,
+        batch_size=train.batch_size,
+    )
     make = partial(_engine, model, source, train)
     training = Training(Survivors(make, train.seeds), buffers, train)
     _go_on(training, checkpoint, finished)

@@ -46,7 +46,7 @@ class Training:
 
     def _trained(self, epoch: int) -> Losses:
         """Train one epoch; the sums of its losses over rows."""
-        batches = self.buffers.batches(epoch, self.train.batch_size)
+        batches = self.buffers.batches(epoch)
         count, done = sum(map(len, batches)), 0
         last = max(1, self.train.epochs * count - 1)
         losses = np.zeros((len(self.train.seeds), 2))

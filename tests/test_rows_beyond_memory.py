@@ -81,10 +81,10 @@ def test_each_seed_sees_every_row_once(
 ) -> None:
     seeds = (1, 2, 3)
     source = Counting(sizes)
-    buffers = Buffers(source, seeds, most=most, share=share)
+    buffers = Buffers(source, seeds, most=most, share=share, batch_size=batch_size)
     held_out, orders = seen(buffers.held_out()) if share else np.empty((0, 3)), []
     for epoch in range(3):
-        batches = buffers.batches(epoch, batch_size)
+        batches = buffers.batches(epoch)
         parts = [
             rows[batch]
             for (_, _, rows), slices in zip(buffers.epoch(epoch), batches, strict=True)
@@ -98,16 +98,34 @@ def test_each_seed_sees_every_row_once(
     assert len(held_out) == buffers.validation == round(share * sum(sizes))
     assert source.most <= most + max(sizes)
     for k, seed in enumerate(seeds):
-        alone = Buffers(source, (seed,), most=most, share=share)
+        alone = Buffers(source, (seed,), most=most, share=share, batch_size=batch_size)
         assert (seen(alone.epoch(2))[:, 0] == orders[2][:, k]).all()
     if sum(sizes) > 20:
         assert (orders[0] != orders[1]).any()
         assert (orders[0][:, 0] != orders[0][:, 1]).any()
 
 
+@drawn(
+    sizes=st.lists(st.integers(0, 30), min_size=1, max_size=12).filter(lambda s: sum(s) > 30),
+    most=st.integers(30, 90),
+    batch_size=st.integers(2, 30),
+)
+# What is left over: groups that do not fill a buffer, the file's last one.
+@example(sizes=[10] * 7, most=30, batch_size=30)
+@example(sizes=[30, 30, 5], most=30, batch_size=30)
+def test_no_batch_has_less_than_half_of_its_rows(
+    sizes: list[int], most: int, batch_size: int
+) -> None:
+    """A few rows would step as far as a whole batch, and weigh as much in the statistics."""
+    buffers = Buffers(Counting(sizes), (1,), most=most, share=0, batch_size=batch_size)
+    for epoch in range(5):
+        found = [b.stop - b.start for batches in buffers.batches(epoch) for b in batches]
+        assert min(found) >= batch_size // 2
+
+
 def test_a_buffer_mixes_groups_that_lie_apart() -> None:
     """And others in each epoch: a file in the order of its labels is no worse than any."""
-    buffers = Buffers(Counting([10] * 100), (1,), most=100, share=0)
+    buffers = Buffers(Counting([10] * 100), (1,), most=100, share=0, batch_size=10)
     together = Counter(
         frozenset(pair) for epoch in range(3) for pair in map(tuple, buffers.pieces(epoch))
     )
@@ -117,7 +135,8 @@ def test_a_buffer_mixes_groups_that_lie_apart() -> None:
 
 
 def test_each_group_holds_out_rows_of_its_own() -> None:
-    found = seen(Buffers(Counting([100, 100]), (1,), most=100, share=0.5).held_out())[:, 0]
+    buffers = Buffers(Counting([100, 100]), (1,), most=100, share=0.5, batch_size=10)
+    found = seen(buffers.held_out())[:, 0]
     first, second = set(found[found < 100]), set(found[found >= 100] - 100)
     assert len(first) == len(second) == 50
     assert first != second

@@ -52,7 +52,7 @@ def test_orders_are_permutations_of_each_seeds_own() -> None:
     def orders(seeds: tuple[int, ...], epoch: int) -> NDArray[np.int32]:
         x = np.zeros((50, 1), np.float32)
         source = Arrays(("a",), ("no", "yes"), x, np.arange(50) % 2)
-        (buffer,) = Buffers(source, seeds, most=10, share=0).epoch(epoch)
+        (buffer,) = Buffers(source, seeds, most=10, share=0, batch_size=10).epoch(epoch)
         return buffer.rows
 
     order = orders((3, 7), 5)
