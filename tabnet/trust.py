@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tabnet import bootstrap, device, orders, stability
+from tabnet.arrays import class_labels
 from tabnet.bootstrap import Rows
 from tabnet.ensemble import Ensemble
-from tabnet.explain import consensus
+from tabnet.errors import InputError
+from tabnet.explain import consensus, model_rows
 from tabnet.orders import CONSENSUS, FIXED, RANDOM, SEEDS, Sample, Scores
 from tabnet.params import Model, Train, Trust
 from tabnet.spread import over_seeds
@@ -54,8 +56,13 @@ def measure(
     """All measures of a model's masks of the rows of `sample`.
 
     `trained_on` are the rows and labels that it was trained on, from which values are drawn that
-    replace others; `positive` is the label that is yes.
+    replace others; `positive` is the label that is yes. What pandas holds is taken by position, a
+    DataFrame's columns by name.
+
+    Raises ValueError for rows that are not the model's, of which there are none, or without a label
+    each.
     """
+    sample, trained_on = _judged(fitted, sample), _trained_on(fitted, trained_on)
     ensemble = Ensemble(
         fitted,
         positive=positive,
@@ -81,6 +88,34 @@ def measure(
         bootstrap=_bootstrap(fitted, masks, sample.x, trained_on, settings),
         curves=faithful.curves,
     )
+
+
+def _judged(fitted: Fitted, sample: Sample) -> Sample:
+    x = model_rows(fitted, sample.x)
+    if not len(x):
+        raise InputError("sample must have rows to judge masks by, however: it has none")
+    label, known = (_truths(getattr(sample, of), len(x), of=of) for of in ("label", "known"))
+    return Sample(x, label, known)
+
+
+def _truths(values: ArrayLike, rows: int, *, of: str) -> NDArray[np.bool_]:
+    found = np.asarray(values)
+    if found.shape != (rows,):
+        raise InputError(
+            f"sample.{of} must be true or false for each of {rows} rows, however: shape "
+            f"{found.shape}"
+        )
+    if odd := set(found.tolist()) - {False, True}:
+        shown = min(odd, key=str)
+        raise InputError(f"sample.{of} must be true or false, however: {shown!r} in a row")
+    return found.astype(bool)
+
+
+def _trained_on(fitted: Fitted, rows: Rows) -> Rows:
+    x = model_rows(fitted, rows.x)
+    class_labels(rows.y, len(x))
+    # A Series would be indexed by its own index, in which rows may have any order.
+    return Rows(x, np.asarray(rows.y))
 
 
 def stream(seed: int, purpose: int) -> np.random.Generator:

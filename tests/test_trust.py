@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
@@ -67,6 +68,36 @@ def test_all_orders_begin_and_end_alike(measured: Measures) -> None:
     for side, k in (("keep", 0), ("keep", 5), ("remove", 0), ("remove", 5)):
         ends = together[(together["side"] == side) & (together["k"] == k)]
         assert len(ends.drop_duplicates()) == 1
+
+
+def test_an_index_of_pandas_changes_nothing(fitted: Fitted, measured: Measures) -> None:
+    """As scikit-learn's train_test_split leaves it: taken by it, labels would go to other rows."""
+    index = np.random.default_rng(1).permutation(len(X))
+    names = list(reversed(fitted.features))
+    rows = pd.DataFrame(X, columns=list(fitted.features), index=index)[names]
+    label = pd.Series(Y, index=index)
+    sample = Sample(rows[:200], label[:200] == "yes", pd.Series(True, index=index[:200]))  # type: ignore[arg-type]
+    found = measure(fitted, sample, Rows(rows, label), SETTINGS, positive="yes")  # type: ignore[arg-type]
+    assert found.summary() == measured.summary()
+
+
+@pytest.mark.parametrize(
+    ("sample", "rows", "says"),
+    [
+        (replace(SAMPLE, label=Y[:200]), Rows(X, Y), "sample.label must be true or false"),
+        (replace(SAMPLE, label=SAMPLE.label[:5]), Rows(X, Y), "for each of 200 rows"),
+        (replace(SAMPLE, known=SAMPLE.known[:5]), Rows(X, Y), "sample.known must be true or false"),
+        (Sample(X[:0], Y[:0] == "yes", np.ones(0, bool)), Rows(X, Y), "sample must have rows"),
+        (replace(SAMPLE, x=X[:200] * np.nan), Rows(X, Y), "x must be finite"),
+        (SAMPLE, Rows(X, Y[:5]), "y must be one label for each of 600 rows"),
+        (SAMPLE, Rows(X[:, :2], Y), "x must have the model's 5 columns"),
+    ],
+)
+def test_what_is_not_labelled_rows_of_the_model_is_refused(
+    fitted: Fitted, sample: Sample, rows: Rows, says: str
+) -> None:
+    with pytest.raises(InputError, match=says):
+        measure(fitted, sample, rows, SETTINGS, positive="yes")
 
 
 def test_resamples_start_afresh_whatever_the_model_went_on_from(
