@@ -16,7 +16,7 @@ Order = NDArray[np.integer]
 logger = logging.getLogger(__name__)
 REMEDY = "try a lower train.learning_rate or train.clip_norm"
 LARGEST = float(np.finfo(np.float32).max)
-LEAST_ROWS = 100  # of a usual batch, whose squares are added
+LEAST_ROWS = 100  # of a usual batch, whose values and squares are added
 
 
 class Engine(Protocol):
@@ -172,13 +172,17 @@ class Survivors:
         self._leave(diverged)
 
     def _remedy(self) -> str:
-        """What may help: no lower rate does where a feature's variance is beyond float32."""
+        """What may help: no lower rate does where a feature's sum or variance is beyond float32."""
         if self._rows:
             x = self._rows[0]
-            span = x.max(0).astype(np.float64) - x.min(0)
+            least, most = x.min(0).astype(np.float64), x.max(0)
+            span, largest = most - least, np.where(-least > most, least, most)
             if (span**2 > LARGEST / LEAST_ROWS).any():
                 d = int(span.argmax())
                 return f"scale feature {d + 1} of {len(span)}, whose values span {span[d]:.2g}"
+            if (abs(largest) > LARGEST / LEAST_ROWS).any():
+                d = int(abs(largest).argmax())
+                return f"scale feature {d + 1} of {len(span)}, whose values reach {largest[d]:.2g}"
         return REMEDY
 
     def _leave(self, out: NDArray[np.bool_]) -> None:
