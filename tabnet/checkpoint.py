@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -100,7 +101,7 @@ class Checkpoint:
         try:
             saved = load(self.path)
         except FileNotFoundError:
-            if others := sorted(self.path.parent.glob(f"{self._name}-*{SUFFIX}")):
+            if others := sorted(self.path.parent.glob(f"{escape(self._name)}-*{SUFFIX}")):
                 logger.warning(
                     "not used, of other data, parameters or code: %d checkpoint(s) in %s",
                     len(others),

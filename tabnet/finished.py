@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,9 @@ class Finished:
         Says what it does. The files of longer runs are left alone, so that the same run, done
         again, goes on from the same one.
         """
-        found = [path.stem.rpartition("-")[2] for path in self._folder.glob(f"{self._stem}-*")]
+        found = [
+            path.stem.rpartition("-")[2] for path in self._folder.glob(f"{escape(self._stem)}-*")
+        ]
         numbers = {int(text) for text in found if text.isascii() and text.isdecimal()}
         for number in sorted((n for n in numbers if n < epochs), reverse=True):
             path, saved = self.path(number), None

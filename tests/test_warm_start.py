@@ -86,6 +86,16 @@ def test_the_same_run_again_goes_on_from_the_same_one(tmp_path: Path) -> None:
     assert_equal(train(store, 8), second)
 
 
+def test_runs_of_any_name_are_found(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Of brackets, too, which in a pattern of file names stand for something else."""
+    store = Finished(tmp_path, [b"x"], name="syn2[a]")
+    train(store, 1)
+    assert train(store, 2)[0].warm_starts == (1,)
+    Checkpoint(tmp_path, [b"x"], name="syn2[a]").save({}, [np.zeros((3, 2))])
+    assert Checkpoint(tmp_path, [b"y"], name="syn2[a]").load() is None
+    assert "not used, of other data, parameters or code: 1 checkpoint(s)" in caplog.text
+
+
 def test_never_by_itself(tmp_path: Path) -> None:
     store = Finished(tmp_path, [b"x"])
     cold = train(store, 4, warm_start=False)
