@@ -17,12 +17,27 @@ from tabnet.errors import InputError
 LARGEST = float(np.finfo(np.float32).max)
 
 
+def named(x: pd.DataFrame | ArrayLike) -> pd.DataFrame | ArrayLike:
+    """Rows, those of pyarrow's and polars' tables as a DataFrame: an array would lose their names.
+
+    >>> import pyarrow as pa
+    >>> list(named(pa.table({"b": [1.5], "a": [2.5]})).columns)
+    ['b', 'a']
+    """
+    convert = None if isinstance(x, pd.DataFrame) else getattr(x, "to_pandas", None)
+    found = convert() if callable(convert) else x
+    return found if isinstance(found, pd.DataFrame) else x
+
+
 def feature_names(x: pd.DataFrame | ArrayLike) -> tuple[str, ...]:
     """A DataFrame's column names as text; `x1` .. `xD` for an array."""
     if isinstance(x, pd.DataFrame):
         names = tuple(map(str, x.columns))
         if len(set(names)) < len(names):
-            raise InputError("x must have a different name for each column, however: some repeat")
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise InputError(
+                f"x must have a different name for each column, however: {repeated!r} is repeated"
+            )
         _check_text(names, of="x must have columns")
         return names
     return tuple(f"x{d}" for d in range(1, np.asarray(x).shape[-1] + 1))

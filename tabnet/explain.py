@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from tabnet import device
-from tabnet.arrays import finite_rows
+from tabnet.arrays import finite_rows, named
 from tabnet.device import Device
 from tabnet.errors import InputError
 from tabnet.kernel.consensus import consensus as kernel_consensus
@@ -202,6 +202,7 @@ def representative(seeds: Sequence[int], distances: NDArray[np.floating]) -> int
 
 def model_rows(fitted: Fitted, x: pd.DataFrame | ArrayLike) -> Floats:
     """`x` as the float32 rows that the model takes: its features, in its order."""
+    x = named(x)
     if isinstance(x, pd.DataFrame):
         x = x.set_axis(list(map(str, x.columns)), axis=1)
         if missing := [name for name in fitted.features if name not in x.columns]:

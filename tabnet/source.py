@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from tabnet.arrays import class_labels, feature_names, finite_rows
+from tabnet.arrays import class_labels, feature_names, finite_rows, named
 from tabnet.errors import InputError
 
 Floats = NDArray[np.float32]
@@ -52,6 +52,7 @@ class Arrays(Source):
 
 def given(x: pd.DataFrame | ArrayLike, y: pd.Series | ArrayLike) -> Arrays:
     """What a person passes as rows (N x D) and labels (N); ValueError if one is not usable."""
+    x = named(x)
     rows = finite_rows(x)
     return Arrays(feature_names(x), *_labelled(rows, y))
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -181,6 +182,16 @@ def test_columns_are_matched_by_name(fitted: Fitted, x: Floats) -> None:
     frame = pd.DataFrame(x, columns=["a", "b", "c", "d"])
     shuffled = frame.assign(extra="text")[["d", "extra", "b", "a", "c"]]
     np.testing.assert_array_equal(explain(fitted, shuffled).consensus, explain(fitted, x).consensus)
+
+
+def test_an_arrow_table_is_its_frame(fitted: Fitted, x: Floats) -> None:
+    """As an array it would have no names, and its columns would be taken in any order."""
+    names = list(reversed(fitted.features))
+    frame = pd.DataFrame(x, columns=list(fitted.features))[names]
+    table: Any = pa.Table.from_pandas(frame)
+    np.testing.assert_array_equal(explain(fitted, table).consensus, explain(fitted, x).consensus)
+    again, _ = fit(table, x[:, 0] > 0, train=Train(seeds=(1,), epochs=1))
+    assert again.features == tuple(names)
 
 
 def test_rows_that_are_not_the_models_are_refused(fitted: Fitted, x: Floats) -> None:

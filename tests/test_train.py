@@ -242,7 +242,7 @@ def bad_inputs() -> list[tuple[str, object, object]]:
         ("nothing in row 1, column a", pd.DataFrame({"a": [1, pd.NA] * 3}), y),
         ("column a is complex128", pd.DataFrame({"a": np.ones(6, complex)}), y),
         ("column b is str", pd.DataFrame({"a": [1] * 6, "b": ["x"] * 6}), y),
-        ("different name", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
+        ("'a' is repeated", pd.DataFrame(x[:, :2], columns=["a", "a"]), y),
         ("rows x features, however: Can't call", torch.ones(6, 2, requires_grad=True), y),
         ("one label for each row, however: Can't call", x, torch.ones(6, requires_grad=True)),
         ("rows x features, however: csr_matrix", csr_matrix(x), y),
