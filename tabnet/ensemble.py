@@ -31,7 +31,7 @@ class Ensemble:
     def __post_init__(self) -> None:
         known = self.fitted.classes
         if self.positive not in known:
-            raise InputError(f"the model must know the label {self.positive}, however: {known}")
+            raise InputError(f"the model must know the label {self.positive!r}, however: {known}")
 
     @cached_property
     def _explainer(self) -> Explainer:

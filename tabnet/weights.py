@@ -47,7 +47,7 @@ class Fitted:
             gone = (
                 f", which diverged in epoch {self.diverged[seed]}" if seed in self.diverged else ""
             )
-            raise InputError(f"seed must be one of {list(self.seeds)}, however: {seed}{gone}")
+            raise InputError(f"seed must be one of {list(self.seeds)}, however: {seed!r}{gone}")
         k = self.seeds.index(seed)
         weights = {name: array[k : k + 1] for name, array in self.weights.items()}
         best = {name: epoch for name, epoch in self.best_epochs.items() if name == seed}

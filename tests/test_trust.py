@@ -174,7 +174,7 @@ def test_an_ensemble_computes_in_batches_what_it_does_at_once(fitted: Fitted) ->
     np.testing.assert_allclose(whole.only(3).alone(X)[0], together[3], atol=1e-6)
     no = Ensemble(fitted, positive="no").alone(X)
     np.testing.assert_allclose(no, 1 - together[1:], atol=1e-6)
-    with pytest.raises(ValueError, match="must know the label maybe"):
+    with pytest.raises(ValueError, match="must know the label 'maybe', however"):
         Ensemble(fitted, positive="maybe")
 
 
