@@ -15,6 +15,7 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from tabnet.errors import InputError
 
 LARGEST = float(np.finfo(np.float32).max)
+EXACT = 2**53  # up to here a float64 has each whole number
 
 
 def named(x: pd.DataFrame | ArrayLike) -> pd.DataFrame | ArrayLike:
@@ -181,6 +182,11 @@ def _labels(y: pd.Series | ArrayLike) -> NDArray[np.generic]:
     # In a list numpy makes text of what stands beside text: of 1, and of a missing label.
     if labels.dtype.kind == "U" and isinstance(y, Sequence):
         labels = np.array(y, dtype=object)
+    # And floats of whole numbers of several kinds: from 2**53 on it rounds them.
+    if labels.dtype.kind == "f" and labels.ndim == 1 and isinstance(y, Sequence):
+        exact = [int(label) if isinstance(label, Integral) else label for label in y]
+        if any(isinstance(label, int) and abs(label) > EXACT for label in exact):
+            labels = np.array(exact, dtype=object)
     return labels
 
 

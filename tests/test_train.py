@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from tabnet import device
-from tabnet.arrays import finite_rows
+from tabnet.arrays import class_labels, finite_rows
 from tabnet.buffers import Buffers
 from tabnet.explain import explain
 from tabnet.kernel.engine import KernelEngine
@@ -199,6 +199,24 @@ class Same(int):
 
     def __str__(self) -> str:
         return "same"
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [2**53, 2**53 + 1, 1.0],
+        [2**63, 2**63 + 1, -1],
+        [np.int64(2**53), np.int64(2**53 + 1), 0.0, 2**53],
+        [0.0, 1, 2.0, 1.0],
+    ],
+)
+def test_numbers_of_several_kinds_in_a_list_are_the_classes_that_python_tells_apart(
+    labels: list[int | float],
+) -> None:
+    classes, index = class_labels(labels, len(labels))
+    assert len(classes) == len(set(labels))
+    for a, b in np.ndindex(len(labels), len(labels)):
+        assert (index[a] == index[b]) == (labels[a] == labels[b])
 
 
 def bad_inputs() -> list[tuple[str, object, object]]:
