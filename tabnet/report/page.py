@@ -120,9 +120,20 @@ def asset(name: str) -> str:
 def environment() -> jinja2.Environment:
     """Templates that escape whatever is put into them, and refuse what is not there."""
     loader = jinja2.FunctionLoader(asset)
-    return jinja2.Environment(
+    result = jinja2.Environment(
         loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
+    result.filters["whole"] = whole
+    return result
+
+
+def whole(sentence: str) -> str:
+    """A sentence no line of which begins with the sign of its percentage.
+
+    >>> whole("87 % of 3 rows")
+    '87\\xa0% of 3 rows'
+    """
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", sentence)
 
 
 def address(name: str) -> str:

@@ -141,8 +141,14 @@ def test_sentences_name_the_groups_and_the_leading_features(html: str) -> None:
         assert phrase in text
 
 
+def test_no_line_of_a_sentence_begins_with_the_sign_of_a_percentage(html: str) -> None:
+    sentences = re.findall(r"<p>(.*?)</p>", html)
+    assert sum("\N{NO-BREAK SPACE}%" in sentence for sentence in sentences) > 5
+    assert not any(re.search(r"\d %", sentence) for sentence in sentences)
+
+
 def test_sentences_of_the_scores_say_them(html: str) -> None:
-    text = Page(html).text
+    text = Page(html).text.replace("\N{NO-BREAK SPACE}", " ")
     assert "the consensus has 97 % of its mass on truly relevant features, single seeds" in text
     assert "has an AUC of 0.998, single seeds have 0.968 on average." in text
 
