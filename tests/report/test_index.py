@@ -111,9 +111,9 @@ def test_a_narrow_picture_of_masks_has_the_colours_of_its_cells_alone(
     fills = cells.evaluate_all("all => all.map((one) => getComputedStyle(one).fill)")
     box = page.locator(".grid .layer_0_marks >> nth=0").bounding_box()
     assert box is not None
-    width, height = box["width"] - 2, box["height"] - 2
-    inside: Any = {"x": box["x"] + 1, "y": box["y"] + 1, "width": width, "height": height}
-    seen = decoded(page, page.screenshot(clip=inside, full_page=True))
+    corner = {"x": box["x"] + 1, "y": box["y"] + 1}
+    clip: Any = {**corner, "width": box["width"] - 2, "height": box["height"] - 2}
+    seen = decoded(page, page.screenshot(clip=clip, full_page=True))
     page.context.close()
     known = {tuple(map(int, re.findall(r"\d+", fill))) for fill in fills}
     assert len(known) > 20
