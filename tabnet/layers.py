@@ -57,15 +57,23 @@ class GhostBatchNorm(nn.Module):
         if self.training:
             return self._normalise_ghosts(x)
         scale = self.weight * torch.rsqrt(self.running_var + EPS)
-        shift = self.bias - self.running_mean * scale
-        return torch.addcmul(shift[..., None], x, scale[..., None])
+        # Subtracted first: of a large mean, products with the scale would leave no digits.
+        left = x - self.running_mean[..., None]
+        return torch.addcmul(self.bias[..., None], left, scale[..., None])
 
     def _normalise_ghosts(self, x: Tensor) -> Tensor:
         parts, together = [], []
+        # The sum of many large numbers loses digits: what their mean lost is subtracted as well.
+        x = x.contiguous()  # else how a seed's rows are summed depends on how many seeds there are
+        centre = torch.zeros_like(x[..., :1])
+        for _ in range(2):
+            left = x.detach().mean(-1, keepdim=True)
+            x, centre = x - left, centre + left
         for part, count in equal_ghosts(x, self.virtual_batch_size):
             norms = Together([self], count, part.shape[-1] // count)
-            y, moments = normalise(part, norms.affine[0])
-            norms.seen.append(moments)
+            y, (mean, inverse) = normalise(part, norms.affine[0])
+            mean = (mean.view(*x.shape[:2], count) + centre).view(mean.shape)
+            norms.seen.append((mean, inverse))
             parts.append(y)
             together.append(norms)
         update(together)

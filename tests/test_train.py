@@ -341,6 +341,21 @@ def test_features_of_any_mean_and_deviation_are_predicted_from(
 
 
 @pytest.mark.parametrize("where", ["cpu", "cpu:0"])
+@pytest.mark.parametrize("constant", [0, 1e8, 1e15])
+def test_a_constant_feature_changes_no_prediction(
+    where: str, constant: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "resolve", lambda name, **_: where)
+    x = np.random.default_rng(0).standard_normal((1000, 3))
+    y = x[:, 0] + x[:, 2] > 0
+    x[:, 1] = constant
+    train = Train(seeds=(1,), epochs=20, batch_size=250, learning_rate=0.05, lambda_sparse=0.01)
+    fitted, _ = fit(x, y, train=train)
+    found = explain(fitted, x, device_name=where).probability.argmax(1)  # type: ignore[arg-type]
+    assert (found == y).mean() > 0.95
+
+
+@pytest.mark.parametrize("where", ["cpu", "cpu:0"])
 def test_arrays_that_cannot_be_written_are_taken(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
