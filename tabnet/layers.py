@@ -63,12 +63,10 @@ class GhostBatchNorm(nn.Module):
 
     def _normalise_ghosts(self, x: Tensor) -> Tensor:
         parts, together = [], []
-        # The sum of many large numbers loses digits: what their mean lost is subtracted as well.
+        # Of a large mean the norm's own sums lose digits: of what is left without it they do not.
         x = x.contiguous()  # else how a seed's rows are summed depends on how many seeds there are
-        centre = torch.zeros_like(x[..., :1])
-        for _ in range(2):
-            left = x.detach().mean(-1, keepdim=True)
-            x, centre = x - left, centre + left
+        centre = x.detach().mean(-1, keepdim=True)
+        x = x - centre
         for part, count in equal_ghosts(x, self.virtual_batch_size):
             norms = Together([self], count, part.shape[-1] // count)
             y, (mean, inverse) = normalise(part, norms.affine[0])

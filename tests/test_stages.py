@@ -448,6 +448,18 @@ def test_a_report_names_the_parameters_that_its_stage_depends_on() -> None:
     assert {*provenance.SECTIONS, "report"} == own
 
 
+def test_a_report_does_not_depend_on_the_patch_level_of_python(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = []
+    for level in ("2", "7"):
+        monkeypatch.setattr("platform.python_version_tuple", lambda level=level: ("3", "11", level))
+        monkeypatch.setattr("platform.python_version", lambda level=level: f"3.11.{level}")
+        found.append(provenance.libraries())
+    assert found[0] == found[1]
+    assert ("Python", "3.11") in found[0]
+
+
 @pytest.mark.usefixtures("explained")
 def test_one_seed_has_no_deviation() -> None:
     explain(seeds=(5,))
