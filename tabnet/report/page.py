@@ -119,21 +119,24 @@ def asset(name: str) -> str:
 @functools.cache
 def environment() -> jinja2.Environment:
     """Templates that escape whatever is put into them, and refuse what is not there."""
-    loader = jinja2.FunctionLoader(asset)
-    result = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(asset),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        finalize=_unbroken,
     )
-    result.filters["whole"] = whole
-    return result
 
 
-def whole(sentence: str) -> str:
-    """A sentence no line of which begins with the sign of its percentage.
+def _unbroken(value: object) -> object:
+    """A text no line of which begins with the sign of a percentage; what is no plain text as it is.
 
-    >>> whole("87 % of 3 rows")
+    >>> _unbroken("87 % of 3 rows")
     '87\\xa0% of 3 rows'
     """
-    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", sentence)
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return re.sub(r"(?<=\d) %", "\N{NO-BREAK SPACE}%", value)
 
 
 def address(name: str) -> str:
