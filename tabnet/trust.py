@@ -16,6 +16,7 @@ from tabnet.explain import consensus, model_rows
 from tabnet.orders import CONSENSUS, FIXED, RANDOM, SEEDS, Sample, Scores
 from tabnet.params import Model, Train, Trust
 from tabnet.spread import over_seeds
+from tabnet.votes import undecided_share
 from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]
@@ -77,9 +78,11 @@ def measure(
         ensemble.masks, sample.x, _noise(sample.x, trained_on.x, settings)
     )
     stable = [{name: float(v[i]) for name, v in noise.items()} for i in range(1 + len(masks))]
-    agreement = 1 - stability.variation(masks, consensus(masks))  # K
+    middle = consensus(masks)
+    agreement = 1 - stability.variation(masks, middle)  # K
+    undecided = {"undecided": undecided_share(masks, middle)}
     return Measures(
-        consensus=faithful.orders[CONSENSUS] | stable[0],
+        consensus=faithful.orders[CONSENSUS] | stable[0] | undecided,
         by_seed={
             seed: scores | stable[1 + k] | {"agreement": float(agreement[k])}
             for k, (seed, scores) in enumerate(faithful.by_seed.items())

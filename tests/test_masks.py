@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from ruamel.yaml import YAML
 from scipy.stats import spearmanr
 
+from tabnet.votes import undecided, votes
 from tests.clones import Clone
 from tests.imports import ROOT
 from tests.test_other_processor import FUSES_PRODUCTS
@@ -69,6 +71,27 @@ def test_the_readme_says_where_masks_are_wrong(default_run: Clone) -> None:
     by_agreement = false[rows["agreement"].to_numpy().argsort(kind="stable")]
     assert by_agreement[: len(false) // 20].mean() == pytest.approx(1 / 3, abs=0.05)
     assert by_agreement[len(false) // 10 :].mean() < 0.001
+
+
+def test_the_readme_says_how_often_decided_and_undecided_cells_are_false(
+    default_run: Clone,
+) -> None:
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    data = default_run.path / "data" / "syn4"
+    paths = sorted((data / "explanation").glob("aggregate_seed_*.parquet"))
+    voted = votes(np.stack([pd.read_parquet(path).to_numpy() for path in paths]))
+    mask = pd.read_parquet(data / "explanation" / "consensus.parquet")
+    truth = pd.read_parquet(data / "relevance.parquet").query("split == 'test'")[mask.columns]
+    selected = mask.to_numpy() > 0
+    doubted = undecided(voted, seeds=len(paths))
+    share = doubted[selected].mean()
+    decided, open_cells = (
+        1 - truth.to_numpy()[selected & cells].mean() for cells in (~doubted, doubted)
+    )
+    assert f"(Syn4: {100 * decided:.1f} % of those that the consensus selects are false" in readme
+    assert f"of the {100 * share:.0f} % with 13 to 17 votes a third)" in readme
+    assert open_cells == pytest.approx(1 / 3, abs=0.02)
+    assert not truth.to_numpy()[~selected & ~doubted].any()
 
 
 @datasets

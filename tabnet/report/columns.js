@@ -60,10 +60,12 @@ export const bins = facts.bins && {
 };
 const named = (name) => ({ name, values: arrays[name], scale: facts.arrays[name].scale });
 
-export function maskOf(panel) {
-  const own = facts.panels[panel].mask;
-  return own === "aggregate" && state.seed !== facts.shown ? `aggregate_seed_${state.seed}` : own;
+/** The name of a panel's mask where it is a seed's own. */
+export function ownMask(mask, seed) {
+  return mask === "aggregate" && seed !== facts.shown ? `aggregate_seed_${seed}` : mask;
 }
+
+export const maskOf = (panel) => ownMask(facts.panels[panel].mask, state.seed);
 
 export const state = {
   order: facts.sort_by,

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from tabnet.report import payload, store, words
 from tabnet.report.explanation import Explanation, Floats
 from tabnet.report.store import Store
+from tabnet.votes import decisive
 
 TRUTH_LEVELS = 254  # a bin's truth is the share of its rows; a half is one of them
 UNKNOWN = 255  # of a label
@@ -98,6 +99,7 @@ def facts(
         "unnamed": words.EMPTY,
         "panels": panel_facts(explanation),
         "seeds": explanation.seeds,
+        "decisive": decisive(len(explanation.seeds)),
         "shown": explanation.shown,
         "rows": explanation.rows,
         "stored": len(held.row),

@@ -20,12 +20,14 @@ from tabnet.report import (
     scoreboard,
     sentences,
     store,
+    votes,
     words,
 )
 from tabnet.report.explanation import Explanation, Predictions
 from tabnet.report.groups import Group
 from tabnet.report.numbers import Numbers
 from tabnet.report.page import Figure
+from tabnet.report.store import Store
 
 
 def heat(explanation: Explanation, names: Sequence[str]) -> Figure:
@@ -54,7 +56,7 @@ def below(
     *,
     importance: pd.DataFrame,
     grouped: Sequence[Group],
-    features: Sequence[int],
+    held: Store,
 ) -> Iterator[Figure]:
     """The figures below the heatmap, as far as their numbers are known."""
     yield Figure(
@@ -64,11 +66,13 @@ def below(
         sentences=tuple(sentences.importance(importance)),
     )
     if grouped:
-        yield group_figure(grouped, explanation, features)
+        yield group_figure(grouped, explanation, held.features)
     if numbers.metrics is not None:
         yield score_figure(numbers.metrics, explanation)
     if (p := explanation.predictions) is not None:
         yield agreement_figure(p, explanation)
+    if len(explanation.seeds) > 1 and explanation.rows:
+        yield votes_figure(held, importance, truth=explanation.relevance is not None)
     if numbers.history is not None:
         yield Figure(
             name="training",
@@ -115,6 +119,20 @@ def agreement_figure(p: Predictions, explanation: Explanation) -> Figure:
         title="Can it be trusted: agreement of seeds",
         chart=agreement.distribution(p.agreement),
         sentences=tuple(sentences.agreement(p.agreement, seeds=len(explanation.seeds))),
+    )
+
+
+def votes_figure(held: Store, importance: pd.DataFrame, *, truth: bool) -> Figure:
+    """How many seeds select each feature, in the order of their importance."""
+    places = {j: place for place, j in enumerate(held.features)}
+    ranked = [j for j in shown_rows(importance).index if j in places]
+    rows = held.votes[:, [places[j] for j in ranked]]
+    names = importance["feature"][ranked].astype(str).tolist()
+    return Figure(
+        name="votes",
+        title="Can it be trusted: votes of the seeds",
+        chart=votes.by_feature(rows, names),
+        sentences=tuple(votes.sentences(rows, names, truth=truth)),
     )
 
 

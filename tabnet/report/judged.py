@@ -41,6 +41,7 @@ class Consensus(Order):
 
     noise_distance: Score
     noise_overlap: Score
+    undecided: Score
 
 
 class Seeds(Part):

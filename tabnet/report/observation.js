@@ -9,6 +9,7 @@ import {
   columnAt,
   element,
   facts,
+  ownMask,
   readable,
   rows,
   source,
@@ -26,8 +27,32 @@ function sized(value) {
   return plain ? String(Number(value.toPrecision(5))) : value.toExponential(4);
 }
 
+const voting = facts.seeds.length > 1;
+
+/** How many seeds give a feature of a stored row any attention. */
+function votesOf(feature, column) {
+  const place = feature * rows.count + column;
+  return facts.seeds.filter((seed) => arrays[`mask:${ownMask("aggregate", seed)}`][place]).length;
+}
+
+const { decisive } = facts;
+const deciding = decisive <= facts.seeds.length; // some number of votes
+
+/** Votes, marked where they decide nothing though others do. */
+function voted(votes) {
+  const open = votes < decisive && votes > facts.seeds.length - decisive;
+  return deciding && open ? `${votes}?` : String(votes);
+}
+
+function aboutVotes() {
+  if (!voting) return "";
+  const what = deciding ? "; with ? other seeds may outvote them" : ", too few to decide";
+  return `Votes of ${facts.seeds.length} seeds${what}.`;
+}
+
 const detail = element("detail");
 const detailRows = [];
+const MASKS = voting ? 3 : 2; // the first column of masks
 
 function buildDetail() {
   const heading = document.createElement("h3");
@@ -35,20 +60,21 @@ function buildDetail() {
   const table = document.createElement("table");
   const short = { consensus: "cons.", aggregate: "agg." };
   const heads = facts.panels.map(({ mask }) => short[mask] ?? mask.replace("step_", "S"));
-  addCells(table.createTHead().insertRow(), ["feature", "value", ...heads], [], "col");
+  const first = ["feature", "value", ...(voting ? ["votes"] : [])];
+  addCells(table.createTHead().insertRow(), [...first, ...heads], [], "col");
   const body = table.createTBody();
   for (const name of facts.features) {
     const row = body.insertRow();
-    addCells(row, [readable(name)], ["", ...heads.map(() => "")]);
+    addCells(row, [readable(name)], [...first.slice(1), ...heads].fill(""));
     detailRows.push(row);
   }
-  const seeds = document.createElement("p");
+  const [votes, seeds] = [0, 1].map(() => document.createElement("p"));
   table.hidden = true;
   const scroll = document.createElement("div");
   scroll.className = "scroll";
   scroll.append(table);
-  detail.replaceChildren(heading, text, scroll, seeds);
-  return { heading, text, table, seeds };
+  detail.replaceChildren(heading, text, scroll, votes, seeds);
+  return { heading, text, table, votes, seeds };
 }
 
 const parts = buildDetail();
@@ -94,6 +120,7 @@ export function showDetail() {
   if (none) {
     parts.heading.textContent = "One observation";
     parts.text.textContent = "Point at the heatmap, or focus it and press the arrow keys.";
+    parts.votes.textContent = "";
     parts.seeds.textContent = "";
     return;
   }
@@ -102,6 +129,7 @@ export function showDetail() {
   const [heading, text, seeds] = describe(column);
   parts.heading.textContent = heading;
   parts.text.textContent = text;
+  parts.votes.textContent = from === rows ? aboutVotes() : "";
   parts.seeds.textContent = seeds;
   const clips = facts.panels.map((_, k) => clipOf(k));
   const masks = facts.panels.map((_, k) => from.mask(k));
@@ -110,9 +138,10 @@ export function showDetail() {
     row.className = `${f === state.feature ? "here" : ""} ${truth}`;
     const values = from === rows && arrays["values"];
     row.cells[1].textContent = values ? sized(values[f * from.count + column]) : "";
+    if (voting) row.cells[2].textContent = from === rows ? voted(votesOf(f, column)) : "";
     masks.forEach(({ values, scale }, k) => {
       const value = scale * values[f * from.count + column];
-      const cell = row.cells[k + 2];
+      const cell = row.cells[k + MASKS];
       cell.textContent = value ? value.toFixed(2) : "·";
       cell.style.setProperty("--share", `${Math.min(100, (100 * value) / clips[k]).toFixed(0)}%`);
     });

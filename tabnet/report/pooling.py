@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -132,6 +132,49 @@ class Pool:
     def mean(self) -> Floats:
         """Mean of each bin's rows (bins x D); 0 where a bin has none."""
         return self.total / np.maximum(self.count, 1)[:, None]
+
+
+class Votes:
+    """Counts in how many of several matrices a cell of the columns `columns` is above 0.
+
+    >>> votes = Votes(rows=2, columns=[0], most=2)
+    >>> scan([np.array([[0.5, 0.5], [0.0, 1.0]])], votes)
+    >>> scan([np.array([[1.0, 0.0], [0.0, 1.0]])], votes)
+    >>> votes.count
+    array([[2],
+           [0]], dtype=uint8)
+    """
+
+    def __init__(self, *, rows: int, columns: Sequence[int], most: int) -> None:
+        self.most = most
+        self.columns = list(columns)
+        self.count = np.zeros((rows, len(columns)), np.min_scalar_type(most))
+
+    def add(self, start: int, batch: Array) -> None:
+        self.count[start : start + len(batch)] += batch[:, self.columns] > 0
+
+
+class Tally:
+    """How many rows have 0, 1, ... votes in a column, apart where a matrix is false and true.
+
+    >>> votes = Votes(rows=2, columns=[0], most=1)
+    >>> scan([np.array([[0.5], [0.0]])], votes)
+    >>> tally = Tally(votes)
+    >>> scan([np.array([[True], [False]])], tally)
+    >>> tally.rows.tolist()
+    [[[1, 0]], [[0, 1]]]
+    """
+
+    def __init__(self, votes: Votes) -> None:
+        self._votes = votes
+        self.rows = np.zeros((2, len(votes.columns), votes.most + 1), np.int64)
+
+    def add(self, start: int, batch: Array) -> None:
+        kinds = self._votes.most + 1
+        for j, column in enumerate(self._votes.columns):
+            votes = self._votes.count[start : start + len(batch), j].astype(np.int64)
+            found = np.bincount(votes + kinds * (batch[:, column] > 0), minlength=2 * kinds)
+            self.rows[:, j] += found.reshape(2, kinds)
 
 
 def scan(batches: Iterable[Array], *reductions: Reduction) -> None:

@@ -127,7 +127,7 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
         report.numbers,
         importance=report.importance,
         grouped=grouped,
-        features=held.features,
+        held=held,
     )
     return page.render(
         title=f"TabNet masks · {explanation.name}",

@@ -47,7 +47,9 @@ class Store:
     """M rows, ascending in the sort key, and the D features that are drawn.
 
     Shapes: row (in the file), position (among all rows in the order of the key) and key M; values,
-    truth and each mask M x D; by_seed (P(yes)) M x K. Without `bins`, these are all rows.
+    truth and each mask M x D; by_seed (P(yes)) M x K. Without `bins`, these are all rows. Of all
+    rows in any case: votes (how many have 0 to K votes of the K seeds, apart by their truth, all
+    false where it is not known) 2 x D x (K + 1).
     """
 
     features: tuple[int, ...]
@@ -59,6 +61,7 @@ class Store:
     masks: dict[str, Floats]
     predictions: Predictions | None
     by_seed: Floats | None
+    votes: Ints
     bins: Bins | None
 
 
@@ -107,12 +110,18 @@ def collect(
         features=features,
         bins=0 if exact else min(explanation.rows, most_bins, pooling.MOST_BINS),
     )
+    seeds = len(explanation.seeds)
+    votes = pooling.Votes(rows=explanation.rows, columns=features, most=seeds)
     for panel in [*drawn, *others]:
-        reader.read(panel, explanation.masks(panel), binned=panel in drawn)
+        of_seed = panel in others or (panel == "aggregate" and len(others) < seeds)
+        also = [votes] if of_seed else []
+        reader.read(panel, explanation.masks(panel), binned=panel in drawn, also=also)
     reader.read("values", explanation.feature_values(), binned=False)
-    known = explanation.relevance is not None
+    known, tally = explanation.relevance is not None, pooling.Tally(votes)
     if known:
-        reader.read("truth", explanation.truths(), binned=True)
+        reader.read("truth", explanation.truths(), binned=True, also=[tally])
+    else:
+        tally.add(0, np.zeros((explanation.rows, len(explanation.features)), bool))
     return Store(
         features=features,
         row=order[position],
@@ -123,6 +132,7 @@ def collect(
         masks={panel: reader.rows[panel] for panel in [*drawn, *others]},
         predictions=_select(explanation.predictions, order[position]),
         by_seed=_by_seed(explanation, order[position]),
+        votes=tally.rows,
         bins=None if exact else reader.collected(drawn, key=_means(key[order], reader.bins)),
     )
 
@@ -144,16 +154,23 @@ class _Reader:
         self._picked = np.sort(rows)
         self._back = np.searchsorted(self._picked, rows)
 
-    def read(self, name: str, batches: Iterable[pooling.Array], *, binned: bool) -> None:
+    def read(
+        self,
+        name: str,
+        batches: Iterable[pooling.Array],
+        *,
+        binned: bool,
+        also: Sequence[pooling.Reduction] = (),
+    ) -> None:
         # Features are chosen last: to copy them out of each batch takes longer than to reduce all.
         pick = pooling.Pick(self._picked, self._width)
         if binned and self._bin_of_row is not None:
             pool = pooling.Pool(self._bin_of_row, bins=self.bins, width=self._width)
-            pooling.scan(batches, pick, pool)
+            pooling.scan(batches, pick, pool, *also)
             self.peak[name] = pool.peak[:, self._features]
             self.mean[name] = pool.mean[:, self._features].astype(np.float32)
         else:
-            pooling.scan(batches, pick)
+            pooling.scan(batches, pick, *also)
         self.rows[name] = pick.values[self._back][:, self._features]
 
     def collected(self, panels: Sequence[str], *, key: npt.NDArray[np.float64]) -> Bins:

@@ -19,8 +19,8 @@ Row = tuple[str, ...]
 NOTES = (
     (
         "Agreement of seeds",
-        "Sees what depends on where training started. Does not see what all seeds get wrong"
-        " together.",
+        "Sees what depends on where training started: how far masks are apart, and which cells"
+        " other seeds may outvote. Does not see what all seeds get wrong together.",
     ),
     (
         "Keep and remove",
@@ -124,9 +124,17 @@ def _rows(trust: Trust) -> list[Row]:
     def compared(fixed: Score, random: Score) -> str:
         return f"same order on all rows {_one(fixed, _plain)}, random {_one(random, _plain)}"
 
-    agreement = row("Agreement of seeds (best 1)", None, seeds.agreement, _plain)
+    of_seeds = [
+        row("Agreement of seeds (best 1)", None, seeds.agreement, _plain),
+        (
+            "Undecided cells: share of what the consensus selects (best 0 %)",
+            _one(consensus.undecided, _percent),
+            _one(None, _percent),
+            "",
+        ),
+    ]
     return [
-        *([] if _alone(trust) else [agreement]),
+        *([] if _alone(trust) else of_seeds),
         row(
             "Keep: mean AUC of the curve (high is good)",
             consensus.sufficiency_auc,

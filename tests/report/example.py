@@ -171,7 +171,7 @@ def judged(reports: Path, *, features: int) -> None:
     of_seeds = {**orders["seeds"], **noise, "agreement": 0.87}
     trust = {
         "rows": 200,
-        "consensus": {**orders["consensus"], **noise},
+        "consensus": {**orders["consensus"], **noise, "undecided": 0.063},
         "seeds": {name: {"mean": value, "std": 0.01} for name, value in of_seeds.items()},
         "fixed": orders["fixed"],
         "random": orders["random"],

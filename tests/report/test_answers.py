@@ -57,7 +57,9 @@ def test_the_detail_is_what_the_files_say(opened: Opened, root: Path) -> None:
     values = pq.read_table(root / "data/syn4/test.parquet").to_pandas().iloc[row]
     names = ["consensus", "aggregate", "step_1", "step_2", "step_3"]
     masks = [read(root, name)[row] for name in names]
-    for j, (feature, value, *shares) in enumerate(cells):
+    votes = sum((read(root, f"aggregate_seed_{seed}")[row] > 0).astype(int) for seed in (1, 2, 3))
+    for j, (feature, value, voted, *shares) in enumerate(cells):
+        assert int(voted) == votes[j]
         assert float(value) == pytest.approx(values[feature], abs=6e-4)
         numbers = [0.0 if share == "·" else float(share) for share in shares]
         assert numbers == pytest.approx([mask[j] for mask in masks], abs=0.0051)
@@ -65,6 +67,7 @@ def test_the_detail_is_what_the_files_say(opened: Opened, root: Path) -> None:
     assert f"P(yes) {table['probability'][row]:.3f}" in opened.detail()
     assert f"agreement {table['agreement'][row]:.3f}" in opened.detail()
     assert f"2: {table['probability_seed_2'][row]:.2f}" in opened.detail()
+    assert "Votes of 3 seeds, too few to decide." in opened.detail()
 
 
 def test_another_seed_shows_its_aggregate(opened: Opened, root: Path) -> None:
@@ -73,7 +76,7 @@ def test_another_seed_shows_its_aggregate(opened: Opened, root: Path) -> None:
     opened.page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 30)
     row = int(re.sub(r"\D", "", opened.page.inner_text("#detail h3"))) - 1
     shown = opened.page.eval_on_selector_all(
-        "#detail tbody tr", "rows => rows.map(r => r.cells[3].textContent)"
+        "#detail tbody tr", "rows => rows.map(r => r.cells[4].textContent)"
     )
     numbers = [0.0 if share == "·" else float(share) for share in shown]
     assert numbers == pytest.approx(read(root, "aggregate_seed_3")[row], abs=0.0056)

@@ -189,13 +189,13 @@ def test_every_chart_is_valid_vega_lite(tmp_path: Path) -> None:
         one.numbers,
         importance=one.importance,
         grouped=groups.groups(one.explanation, sort_by="V10"),
-        features=one.store.features,
+        held=one.store,
     )
     every = [figures.heat(one.explanation, one.names), figures.strip(one.names, "V10"), *below]
     judged = report.judged_section(one.numbers)
     assert judged is not None
     every += judged.figures
-    assert len(every) == 12
+    assert len(every) == 13
     for figure in every:
         assert figure.chart.to_dict(validate=True)["$schema"].endswith(".json")
 

@@ -24,6 +24,7 @@ LOWER_IS_BETTER = (
     "comprehensiveness_auc_over_fixed",
     "comprehensiveness_auc_over_random",
     "noise_distance",
+    "undecided",
 )
 FEWEST = 4  # points: of fewer, a rank correlation says nothing
 BELIEVED = 0.7  # from here on a measure orders masks much as the truth does

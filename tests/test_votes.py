@@ -1,0 +1,50 @@
+"""Laws of votes: what the consensus selects, and what so many seeds can tell."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from tabnet.explain import consensus
+from tabnet.masks import normalise
+from tabnet.votes import decisive, majority, undecided, undecided_share, votes
+
+CELLS = st.sampled_from([0.0, 0.0, 0.125, 0.5, 1.0])
+SEEDS = st.integers(1, 9)
+MASKS = SEEDS.flatmap(lambda seeds: arrays(np.float32, (seeds, 5, 4), elements=CELLS))
+
+
+@given(MASKS)
+def test_the_consensus_selects_what_a_majority_does(raw: NDArray[np.float32]) -> None:
+    aggregate = np.stack([normalise(mask)[0] for mask in raw])
+    elected = votes(aggregate) >= majority(len(aggregate))
+    np.testing.assert_array_equal(consensus(aggregate) > 0, elected)
+
+
+@given(st.integers(1, 400))
+def test_decisive_is_what_the_sign_test_rejects(seeds: int) -> None:
+    least = decisive(seeds)
+    assert least > seeds / 2
+    rejected = [n for n in range(seeds + 1) if binomtest(n, seeds).pvalue <= 0.05]
+    assert [n for n in rejected if n > seeds / 2] == list(range(least, seeds + 1))
+    np.testing.assert_array_equal(
+        ~undecided(np.arange(seeds + 1), seeds=seeds), np.isin(np.arange(seeds + 1), rejected)
+    )
+
+
+def test_fewer_than_six_seeds_decide_nothing() -> None:
+    for seeds in range(1, 6):
+        assert undecided(np.arange(seeds + 1), seeds=seeds).all()
+    assert not undecided(np.array([0, 6]), seeds=6).any()
+
+
+def test_the_share_is_of_what_the_consensus_selects() -> None:
+    aggregate = np.zeros((7, 2, 3), np.float32)
+    aggregate[:, :, 0] = 1.0  # all seeds
+    aggregate[:4, 0, 1] = 1.0  # a majority, by chance perhaps
+    aggregate[:3, 1, 2] = 1.0  # as undecided, but not selected
+    assert undecided_share(aggregate, consensus(aggregate)) == pytest.approx(1 / 3)
+    assert np.isnan(undecided_share(aggregate * 0, consensus(aggregate * 0)))
