@@ -135,6 +135,7 @@ def html(report: Report, *, provenance: Sequence[Mapping[str, Any]] = ()) -> str
         headline=headline(report.numbers),
         notes=notes(explanation, report.numbers),
         truth=explanation.relevance is not None,
+        steps=explanation.steps > 0,
         sentences={"heat": sentences.heat(explanation, held, grouped, order=order)},
         tenths=tenths(explanation, held, order),
         heat=figures.heat(explanation, report.names),

@@ -43,7 +43,7 @@ function controls() {
     state.how = event.target.value;
     redraw().then(showDetail);
   };
-  for (const kind of ["aggregate", "steps"]) slider(kind);
+  for (const kind of new Set(facts.panels.map(({ clip }) => clip))) slider(kind);
   element("whole").onclick = () => zoom(0, Infinity);
   for (const button of document.querySelectorAll(".lowest")) {
     button.hidden = !arrays["agreement"] || facts.seeds.length === 1;

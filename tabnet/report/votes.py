@@ -37,28 +37,27 @@ def by_feature(rows: Ints, features: Sequence[str]) -> alt.LayerChart:
             {
                 "_row": f"{j:05d}",
                 "feature": name,
-                "low": n - 0.5,
-                "high": n + 0.5,
-                "votes": f"{n} of {seeds}",
+                "_low": n - 0.5,
+                "_high": n + 0.5,
+                "votes": n,
                 "rows": int(found[j, n]),
                 "share": round(float(share[j, n]), 7),
             }
             for j, name in enumerate(features)
             for n in np.flatnonzero(found[j]).tolist()
         ],
-        columns=["_row", "feature", "low", "high", "votes", "rows", "share"],
+        columns=["_row", "feature", "_low", "_high", "votes", "rows", "share"],
     )
     ticks = alt.Axis(tickMinStep=1, labelExpr=theme.WHOLE, tickCount=6)
     ends = alt.Scale(domain=[-0.5, seeds + 0.5], nice=False, zero=False)
-    x = alt.X("low:Q", title=f"votes of {seeds} seeds", axis=ticks, scale=ends)
+    x = alt.X("_low:Q", title=f"votes of {seeds} seeds", axis=ticks, scale=ends)
     domain = [f"{j:05d}" for j in range(len(features))]
     y = alt.Y("_row:N", axis=names_axis(), sort=None, scale=alt.Scale(domain=domain))
     legend = alt.Legend(
         title="share of the rows",
-        titleOrient="left",
-        titlePadding=10,
         orient="top",
-        gradientLength=120,
+        gradientLength=100,
+        gradientThickness=10,
         format=".0%",
         tickCount=2,
     )
@@ -66,14 +65,14 @@ def by_feature(rows: Ints, features: Sequence[str]) -> alt.LayerChart:
     scale = alt.Scale(scheme=theme.SCHEME, domain=[0, 1], type="sqrt")
     tooltip = [
         alt.Tooltip("feature:N"),
-        alt.Tooltip("votes:N"),
+        alt.Tooltip("votes:Q", title=f"votes of {seeds} seeds"),
         alt.Tooltip("rows:Q", format=","),
         alt.Tooltip("share:Q", title="share of the rows", format=".2%"),
     ]
     cells = (
         alt.Chart(data).mark_rect().encode(color=alt.Color("share:Q", scale=scale, legend=legend))
     )
-    cells = cells.encode(x=x, x2="high:Q", y=y, tooltip=tooltip)
+    cells = cells.encode(x=x, x2="_high:Q", y=y, tooltip=tooltip)
     layers = [
         cells.add_params(alt.param(name="names", value=words.shortened(features))),
         _lines(_bounds(seeds)).encode(x=x),
@@ -86,7 +85,7 @@ def by_feature(rows: Ints, features: Sequence[str]) -> alt.LayerChart:
 def _lines(
     places: Sequence[float], *, width: float = 1.2, dash: Sequence[int] = (4, 3)
 ) -> alt.Chart:
-    lines: alt.Chart = alt.Chart(pd.DataFrame({"low": places}, dtype=float)).mark_rule(
+    lines: alt.Chart = alt.Chart(pd.DataFrame({"_low": places}, dtype=float)).mark_rule(
         color=LINE, strokeWidth=width, strokeDash=list(dash), aria=False
     )
     return lines

@@ -384,3 +384,14 @@ def test_the_one_seed_of_a_folder_is_named_in_the_list_of_seeds(
     assert opened.page.locator("#seed option").all_text_contents() == ["1 (shown first)"]
     assert opened.page.input_value("#seed") == "1"
     opened.close()
+
+
+def test_without_steps_nothing_clips_them(browser: Browser, tmp_path: Path) -> None:
+    path = write(tmp_path, rows=20, steps=0)
+    (path / "report.html").write_text(render(path), "utf-8")
+    opened = Opened(browser, (path / "report.html").as_uri())
+    sliders = opened.page.eval_on_selector_all("input[type=range]", "all => all.map(i => i.id)")
+    said = opened.said
+    opened.close()
+    assert sliders == ["clip-aggregate"]
+    assert said == []

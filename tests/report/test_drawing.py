@@ -110,7 +110,7 @@ def test_every_figure_is_drawn_and_nothing_is_said(
     assert opened.said == []
     assert opened.foreign() == []
     assert overflow <= 0
-    assert len(sizes) == 12
+    assert len(sizes) == 13
     assert all(w > 150 and h > 20 for w, h in sizes)
 
 

@@ -41,7 +41,7 @@ def test_every_figure_can_be_saved(opened: Opened) -> None:
     figures = opened.page.eval_on_selector_all(
         "[data-figure]", "all => all.map(one => one.dataset.figure)"
     )
-    assert len(figures) == 11
+    assert len(figures) == 12
     for figure in figures:
         svg = saved(opened, figure, "svg")
         assert ElementTree.fromstring(svg).tag.endswith("svg")
@@ -57,6 +57,7 @@ def test_every_figure_can_be_saved(opened: Opened) -> None:
 def test_saved_tables_hold_what_the_figures_show(opened: Opened, root: Path) -> None:
     columns = {
         "importance": ["feature", "mask", "share", "truth"],
+        "votes": ["feature", "votes", "rows", "share"],
         "groups": ["feature", "group", "share", "relevant"],
         "scores": ["dataset", "score", "consensus", "mean", "std", "limit", "low", "high"],
         "agreement": ["low", "high", "rows"],
