@@ -7,11 +7,12 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stages import _limit
-from tabnet.errors import InputError
+from tabnet.errors import InputError, squeeze
 
 if TYPE_CHECKING:
     from tabnet.params import Params
@@ -47,7 +48,7 @@ def run(main: Callable[..., None]) -> None:
 
 def one_line(error: BaseException) -> str:
     """What an error says, without line ends; of a very long text, which names a value, a part."""
-    text = " ".join(str(error).split())
+    text = squeeze(error)
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
@@ -61,7 +62,8 @@ def _name() -> str:
 def _allow_open_files() -> None:
     """Explaining writes a file for each seed at once, more than the usual limit for very many."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with suppress(ValueError, OSError):  # some systems refuse what they say is allowed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _arguments(main: Callable[..., None], arguments: list[str], params: "Params") -> list[str]:

@@ -62,6 +62,8 @@ def watch(name: str) -> bool:
         sys.exit(line(name, least))
     for variable, value in FRUGAL.items():
         os.environ.setdefault(variable, value)
+    if sys.stderr is None:  # closed, and the pipe must not take its number
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     read, write = os.pipe()
     child = os.fork()
     if child == 0:

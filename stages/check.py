@@ -15,19 +15,19 @@ from tabnet.params import Params
 def main(params: Params) -> None:
     for dataset in params.datasets:
         own = params.of(dataset)
-        _check_buffer(own)
+        _check_buffer(own, key=f"params.yaml: {params.where(dataset, 'train.buffer_rows')}")
         device = own.train.device
         if device not in ("auto", "cpu"):
             # Torch alone knows whether the machine has the device, and is slow to import.
             from tabnet.device import resolve
 
-            resolve(device, key="params.yaml: train.device")
+            resolve(device, key=f"params.yaml: {params.where(dataset, 'train.device')}")
     with files.replace_folder(Path("data", "code")) as folder:
         for stage in set(stage_code.stages()) - {"check"}:
-            (folder / f"{stage}.txt").write_text(stage_code.digests(f"stages.{stage}"))
+            files.write_text(folder / f"{stage}.txt", stage_code.digests(f"stages.{stage}"))
 
 
-def _check_buffer(params: Params) -> None:
+def _check_buffer(params: Params, *, key: str) -> None:
     """The buffer is filled with whole row groups, as `generate` writes them."""
     rows, most = params.generate.train_rows, params.train.buffer_rows
     if rows > most:
@@ -35,8 +35,7 @@ def _check_buffer(params: Params) -> None:
 
         if most < (least := min(rows, GROUP_ROWS)):
             raise InputError(
-                f"params.yaml: train.buffer_rows must be at least {least}, the rows of a row group,"
-                f" however: {most}"
+                f"{key} must be at least {least}, the rows of a row group, however: {most}"
             )
 
 

@@ -16,6 +16,7 @@ from tabnet.errors import InputError
 from tabnet.explanation_files import AGGREGATE_OF_SEED, PREDICTIONS, PROBABILITY_OF_SEED
 from tabnet.labelled import NEGATIVE, POSITIVE
 from tabnet.params import Params
+from tabnet.plain_yaml import show
 from tabnet.spread import over_seeds
 
 
@@ -81,6 +82,8 @@ def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
             f"{source}: must have a column {PROBABILITY_OF_SEED}<seed>, however: it has none"
         )
     seeds = [name.removeprefix(PROBABILITY_OF_SEED) for name in found]
+    if odd := [seed for seed in seeds if not (seed.isascii() and seed.isdigit())]:
+        raise InputError(f"{source}: a seed must be a whole number, however: {show(odd[0])}")
     return [
         ("consensus", "consensus", "probability"),
         *(
@@ -97,10 +100,9 @@ def _diverged(predictions: pa.Table, source: Path) -> dict[str, dict[str, int]]:
         return {}
     try:
         return {"diverged": {f"seed_{int(s)}": int(e) for s, e in json.loads(text).items()}}
-    except (ValueError, TypeError, AttributeError):
-        raise InputError(
-            f"{source}: diverged must map seeds to epochs, however: {text[:60]!r}"
-        ) from None
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        shown = show(text[:60].decode(errors="replace"))
+        raise InputError(f"{source}: diverged must map seeds to epochs, however: {shown}") from None
 
 
 def _labels(predictions: pa.Table, source: Path) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -10,12 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from stages import run
-from tabnet import labelled, tables
+from tabnet import labelled, tables, truth
 from tabnet.ahead import ahead
-from tabnet.datasets import DATASETS, SPLITS, Dataset
+from tabnet.datasets import DATASETS, SPLITS
 from tabnet.params import Params
 
-PROBABILITY = "probability"
 WORDS = pa.array([labelled.NEGATIVE, labelled.POSITIVE])
 
 
@@ -24,8 +23,8 @@ def main(params: Params, dataset: str) -> None:
     rule = DATASETS[dataset]
     seed = params.generate.seed
     rows = {"train": params.generate.train_rows, "test": params.generate.test_rows}
-    features, truth = _schemas(rule)
-    with tables.writer(folder / "relevance.parquet", truth) as relevance:
+    features, known = labelled.schema(rule.features), truth.schema(rule.features)
+    with tables.writer(folder / "relevance.parquet", known) as relevance:
         for split in SPLITS:
             with tables.writer(folder / f"{split}.parquet", features) as out:
                 for sample in ahead(rule.samples(rows[split], seed=seed, split=split)):
@@ -33,17 +32,8 @@ def main(params: Params, dataset: str) -> None:
                     answers = WORDS.take(pa.array(sample.y.view(np.int8)))
                     out.write(_batch([*sample.x.T, answers], features))
                     splits = pa.repeat(split, len(sample.y))
-                    known = [splits, sample.probability, *sample.relevance.T]
-                    relevance.write(_batch(known, truth))
-
-
-def _schemas(rule: Dataset) -> tuple[pa.Schema, pa.Schema]:
-    """The columns of the data, and of the truth about them."""
-    features = labelled.schema(rule.features)
-    # Float64: the very number that the label was drawn by. In float32, all those within 3e-8 of
-    # 1 would be 1, and their labels certain.
-    known = [("split", pa.string()), (PROBABILITY, pa.float64())]
-    return features, pa.schema([*known, *tables.schema(rule.features, dtype=pa.bool_())])
+                    truths = [splits, sample.probability, *sample.relevance.T]
+                    relevance.write(_batch(truths, known))
 
 
 def _batch(columns: list[NDArray[np.generic] | pa.Array], schema: pa.Schema) -> pa.RecordBatch:

@@ -35,7 +35,7 @@ def main(params: Params, table: str) -> None:
     files.write_text(REPORTS / f"{table}.html", page.html(found, provenance=blocks))
 
 
-def _parameters(params: Params) -> provenance.Rows:
+def _parameters(params: Params) -> provenance.Pairs:
     """The sections that decide a training, and what differs for a data set that was run."""
     overrides = {name: params.overrides.get(name) for name in params.datasets}
     tree = {

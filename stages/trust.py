@@ -13,7 +13,7 @@ from tabnet.errors import InputError
 from tabnet.labelled import LABEL, POSITIVE
 from tabnet.orders import Sample
 from tabnet.params import Params
-from tabnet.trust import Settings, measure, stream
+from tabnet.trust import ROWS, TRAINED_ON, Settings, measure, stream
 from tabnet.weights import Fitted
 
 
@@ -38,14 +38,14 @@ def main(params: Params, dataset: str) -> None:
 
 def _sample(path: Path, fitted: Fitted, params: Params) -> Sample:
     """Some of the explained rows, drawn without replacement, in the order of the file."""
-    drawn = stream(params.trust.seed, 0)
+    drawn = stream(params.trust.seed, ROWS)
     rows = _some(path, fitted, params.trust.rows, drawn, batch_rows=params.explain.batch_rows)
     return Sample(rows.x, rows.y == POSITIVE, ~pd.isna(rows.y))
 
 
 def _trained_on(path: Path, fitted: Fitted, params: Params) -> Rows:
     """The rows trained on; of more than are in memory in training, so many, drawn likewise."""
-    drawn = stream(params.trust.seed, 4)
+    drawn = stream(params.trust.seed, TRAINED_ON)
     return _some(
         path, fitted, params.train.buffer_rows, drawn, batch_rows=params.explain.batch_rows
     )

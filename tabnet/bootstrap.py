@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tabnet import device
-from tabnet.errors import InputError
+from tabnet.errors import DivergedError
 from tabnet.explain import Explainer, consensus
 from tabnet.kernel.threads import cores
 from tabnet.params import Model, Train
@@ -71,7 +71,7 @@ def resampled_masks(
         drawn = resample(rows.y, streams[number])
         try:
             fitted, _ = fit(rows.x[drawn], rows.y[drawn], model=model, train=few)
-        except InputError as error:  # the rows themselves have been trained on: only divergence
+        except DivergedError as error:
             logger.warning("resample %d is left out: %s", 1 + number, error)
             return None
         explained = Explainer(fitted, device=where, threads=few.threads).seed_masks(x)

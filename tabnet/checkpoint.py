@@ -42,6 +42,7 @@ def save(path: Path, state: Mapping[str, NDArray[np.float32]], history: Sequence
     arrays = {name: np.asarray(array, order="C") for name, array in state.items()}
     body = safetensors_numpy.save(arrays | {HISTORY: np.stack(history)})
     files.write_bytes(path, _digest(path, body) + body)
+    files.remove_leftovers(path.parent)  # of other runs too, which nobody may write again
     _remove_oldest(path, _DIGEST_BYTES + len(body))
 
 

@@ -2,12 +2,10 @@
 
 import sys
 from pathlib import Path
-from typing import Literal
 
 from tabnet.errors import InputError
+from tabnet.params import Device
 from tabnet.plain_yaml import join, show
-
-Device = Literal["auto", "cpu", "cuda", "mps"]
 
 # What the drivers of NVIDIA, AMD and WSL leave on a machine that has an accelerator.
 _DRIVERS = tuple(map(Path, ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")))

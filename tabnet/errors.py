@@ -6,3 +6,16 @@ class InputError(ValueError):
 
     Stages print that line alone. Any other error is a fault of the program, with a traceback.
     """
+
+
+class DivergedError(InputError):
+    """Every seed's numbers have left the finite ones."""
+
+
+def squeeze(text: object) -> str:
+    """Any text on one line.
+
+    >>> squeeze("two\\n  lines")
+    'two lines'
+    """
+    return " ".join(str(text).split())

@@ -12,12 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from tabnet import device
 from tabnet.arrays import finite_rows, named
-from tabnet.device import Device
 from tabnet.errors import InputError
 from tabnet.kernel.consensus import consensus as kernel_consensus
 from tabnet.kernel.explainer import KernelExplainer
 from tabnet.kernel.threads import Threads, Wanted, chosen
 from tabnet.masks import Masks, normalise
+from tabnet.params import Device
 from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]
@@ -177,7 +177,9 @@ def explain(
     explainer = Explainer(fitted, device=where, threads="auto")
     by_seed = _concatenate([explainer.seed_masks(batch) for batch in batches])
     middle, distances = explainer.consensus(by_seed.aggregate)
-    shown = representative(fitted.seeds, distances.sum(1)) if seed == "auto" else seed
+    shown = (
+        representative(fitted.seeds, distances.sum(1, dtype=np.float64)) if seed == "auto" else seed
+    )
     steps = Explainer(fitted.only(shown), device=where, threads="auto")
     return Explanation(
         features=fitted.features,

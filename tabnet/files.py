@@ -140,7 +140,7 @@ def _temporary(target: Path, create: Callable[[Path], None]) -> Iterator[Path]:
         stack.enter_context(_written(target))
         _check_place(target)
         target.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(target)
+        remove_leftovers(target.parent, target.name)
         stack.callback(_remove, temporary)
         while not temporary.exists():  # cleared up by another writer before it was locked: again
             create(temporary)
@@ -172,9 +172,11 @@ def _written(target: Path) -> Iterator[None]:
         raise type(error)(f"{target}: must be writable, however: {line}") from None
 
 
-def _remove_leftovers(target: Path) -> None:
-    pattern = re.compile(rf"\.{re.escape(target.name)}\.[0-9a-f]{{16}}\.tmp")
-    for path in target.parent.iterdir():
+def remove_leftovers(folder: Path, name: str | None = None) -> None:
+    """Removes what killed writers left half-written in a folder, of one name or of any."""
+    of = ".+" if name is None else re.escape(name)
+    pattern = re.compile(rf"\.{of}\.[0-9a-f]{{16}}\.tmp")
+    for path in folder.iterdir():
         if pattern.fullmatch(path.name):
             # Written by another, or gone meanwhile: what is there now may be another file.
             with (

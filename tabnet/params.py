@@ -32,6 +32,9 @@ MAX_SEED = 2**32 - 1
 MAX_NUMBER = 1e6  # float32 holds what comes of it
 MAX_PRIOR = 1e37  # and of this, times some ten standard deviations
 
+Schedule = Literal["one_cycle", "cosine", "staircase", "constant"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
 CLIP = 0.995  # the colours' quantile, as in the R package's vignette
 
 # What `report.sort_by` may name beside a feature.
@@ -204,13 +207,13 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=2, le=MAX_BATCH)] = 1000
     buffer_rows: Annotated[int, Field(ge=2, le=MAX_ROWS)] = 10**6
     learning_rate: Positive = 0.12
-    schedule: Literal["one_cycle", "cosine", "staircase", "constant"] = "one_cycle"
+    schedule: Schedule = "one_cycle"
     lambda_sparse: NotNegative = 0.3
     clip_norm: Positive = 1.0
     validation_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     patience: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 15
     warm_start: bool = False
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    device: Device = "auto"
     threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = "auto"
     checkpoint_every: Annotated[int, Field(ge=1, le=MAX_EPOCHS)] = 10
 
@@ -311,7 +314,7 @@ class Override(Section):
     train: Mapping[str, object] = {}
 
 
-def rows_held_out(rows: int, share: float) -> int:
+def rows_held_out(rows: int, share: float, *, key: str = "train.validation_share") -> int:
     """How many of so many rows to validate on, a share of them.
 
     Raises ValueError unless there are 1 row to validate on and 2 to train on; or share is 0.
@@ -319,7 +322,7 @@ def rows_held_out(rows: int, share: float) -> int:
     found = round(share * rows)
     if share and not 1 <= found <= rows - 2:
         raise InputError(
-            f"train.validation_share must leave at least 2 of {rows} rows to train on and 1 to "
+            f"{key} must leave at least 2 of {rows} rows to train on and 1 to "
             f"validate on, however: {share} leaves {rows - found} and {found}"
         )
     return found
@@ -359,6 +362,16 @@ class Params(Section):
         sections = self._overridden(dataset, self.overrides.get(dataset, Override()))
         return self.model_copy(update={**sections, "overrides": {}})
 
+    def where(self, dataset: str, key: str) -> str:
+        """Where the value of `section.key` is written that this data set has.
+
+        >>> Params(overrides={"syn2": Override(train={"epochs": 5})}).where("syn2", "train.epochs")
+        'overrides.syn2.train.epochs'
+        """
+        section, name = key.split(".")
+        own = name in getattr(self.overrides.get(dataset, Override()), section)
+        return f"overrides.{dataset}.{key}" if own else key
+
     def _overridden(self, dataset: str, override: Override) -> dict[str, Section]:
         return {
             name: _merged(getattr(self, name), changes, under=("overrides", dataset, name))
@@ -381,7 +394,8 @@ class Params(Section):
     def _leaves_rows_to_train_on(self) -> Self:
         for dataset in self.datasets:
             own = self.of(dataset)
-            rows_held_out(own.generate.train_rows, own.train.validation_share)
+            key = self.where(dataset, "train.validation_share")
+            rows_held_out(own.generate.train_rows, own.train.validation_share, key=key)
         return self
 
     @model_validator(mode="after")
@@ -401,8 +415,7 @@ class Params(Section):
         for dataset in self.datasets:
             seeds = self.of(dataset).train.seeds
             if seed != "auto" and seed not in seeds:
-                own = dataset in self.overrides and "seeds" in self.overrides[dataset].train
-                where = f"overrides.{dataset}.train.seeds" if own else "train.seeds"
+                where = self.where(dataset, "train.seeds")
                 raise InputError(
                     f"explain.seed must be auto or one of {where} ({join(seeds)}), however: {seed}"
                 )

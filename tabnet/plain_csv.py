@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tabnet import files
-from tabnet.errors import InputError
+from tabnet.errors import InputError, squeeze
 
 
 def text(table: pd.DataFrame) -> str:
@@ -83,7 +83,7 @@ def _numbers(path: Path, cells: "pd.Series[str]") -> "pd.Series[float]":
     try:
         found = pd.to_numeric(cells)  # of an empty text NaN
     except (ValueError, OverflowError) as error:
-        text = " ".join(str(error).split())[:80]
+        text = squeeze(error)[:80]
         raise InputError(f"{path}: must be a table of numbers (CSV), however: {text}") from None
     if not pd.api.types.is_numeric_dtype(found) or np.isinf(found.to_numpy(float)).any():
         raise InputError(f"{path}: must be a table of finite numbers (CSV), however: {cells.name}")

@@ -20,7 +20,7 @@ from ruamel.yaml.events import (
 )
 from ruamel.yaml.parser import Parser
 
-from tabnet.errors import InputError
+from tabnet.errors import InputError, squeeze
 
 MAX_FILE_BYTES = 2**16  # five times what we have; the parser takes a second for them
 MAX_NESTING = 20
@@ -171,11 +171,6 @@ def show(value: object) -> str:
     except ValueError:  # Python refuses to write such numbers
         return f"a {type(value).__name__} of very long numbers"
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def squeeze(value: object) -> str:
-    """The value's text in one line."""
-    return " ".join(str(value).split())
 
 
 def join(values: Iterable[object]) -> str:

@@ -3,13 +3,11 @@
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Literal
 
 import numpy as np
 
 from tabnet.ghosts import ghost_batches
-
-Schedule = Literal["one_cycle", "cosine", "staircase", "constant"]
+from tabnet.params import Schedule
 
 
 def batch_slices(rows: int, batch_size: int) -> list[slice]:

@@ -54,12 +54,9 @@ def given(x: pd.DataFrame | ArrayLike, y: pd.Series | ArrayLike) -> Arrays:
     """What a person passes as rows (N x D) and labels (N); ValueError if one is not usable."""
     x = named(x)
     rows = finite_rows(x)
-    return Arrays(feature_names(x), *_labelled(rows, y))
-
-
-def _labelled(rows: Floats, y: pd.Series | ArrayLike) -> tuple[tuple[str, ...], Floats, Indices]:
+    names = feature_names(x)
     classes, labels = class_labels(y, len(rows))
-    return classes, rows, labels
+    return Arrays(names, classes, rows, labels)
 
 
 def held(source: Source, most: int) -> Source:

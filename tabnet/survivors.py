@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tabnet.errors import InputError
+from tabnet.errors import DivergedError
 
 Arrays = dict[str, NDArray[np.float32]]
 Losses = NDArray[np.float64]
@@ -164,7 +164,7 @@ class Survivors:
         remedy = self._remedy() if gone else ""
         if gone and diverged.all() and not self.stopped:
             others = " and no other is left" if len(self._all) > 1 else ""
-            raise InputError(
+            raise DivergedError(
                 f"training must stay finite, however: seed {gone[0]}'s {reason}{others}; {remedy}"
             )
         for seed in gone:

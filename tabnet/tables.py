@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from tabnet import files
-from tabnet.errors import InputError
+from tabnet.errors import InputError, squeeze
 from tabnet.files import PathLike
 
 # Fixed: the default depends on the version, and the bytes of a file on the size of its groups.
@@ -97,10 +97,10 @@ def writer(path: PathLike, schema: pa.Schema) -> Iterator[Writer]:
         stream = Writer(temporary, schema)
         try:
             yield stream
+            stream.close()
         except BaseException:
             stream.abandon()
             raise
-        stream.close()
 
 
 def write(path: PathLike, table: pa.Table) -> None:
@@ -275,7 +275,7 @@ def _named(path: PathLike) -> Iterator[None]:
     except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
         if Path(path).is_dir():
             raise IsADirectoryError(f"{path}: must be a Parquet file, however: a folder") from None
-        reason = " ".join(str(error).split()) or type(error).__name__
+        reason = squeeze(error) or type(error).__name__
         raise InputError(f"{path}: must be a whole Parquet file, however: {reason}") from None
 
 

@@ -21,6 +21,9 @@ from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]
 
+# What `stream` is asked for; each has random numbers of its own.
+ROWS, DRAWS, NOISE, RESAMPLES, TRAINED_ON = range(5)
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -130,14 +133,14 @@ def _draws(
     sample: Sample, trained_on: Floats, settings: Settings
 ) -> tuple[Floats, NDArray[np.float64]]:
     """For each draw and row a trained row's values, and numbers that break ties: T x B x D each."""
-    rng = stream(settings.trust.seed, 1)
+    rng = stream(settings.trust.seed, DRAWS)
     shape = (settings.trust.draws, *sample.x.shape)
     return trained_on[rng.integers(0, len(trained_on), shape[:2])], rng.random(shape)
 
 
 def _noise(x: Floats, trained_on: Floats, settings: Settings) -> list[Floats]:
     """Normal noise for each draw, its deviation a share of each feature's own: B x D."""
-    rng = stream(settings.trust.seed, 2)
+    rng = stream(settings.trust.seed, NOISE)
     scale = settings.trust.noise * trained_on.std(axis=0, dtype=np.float64)
     normal = rng.standard_normal((settings.trust.draws, *x.shape))
     return list((scale * normal).astype(np.float32))
@@ -154,7 +157,7 @@ def _bootstrap(
         train=settings.train,
         seeds=seeds,
         resamples=settings.trust.resamples,
-        rng=stream(settings.trust.seed, 3),
+        rng=stream(settings.trust.seed, RESAMPLES),
     )
     whole = dict(zip(fitted.seeds, masks, strict=True))
     return bootstrap.summary(list(resampled), whole, seeds=seeds)

@@ -14,6 +14,16 @@ from tabnet.errors import InputError
 PROBABILITY = "probability"
 
 
+def schema(features: Sequence[str]) -> pa.Schema:
+    """The columns of `relevance.parquet`: split, P(yes), and for each feature whether it matters.
+
+    P(yes) is the very number that the label was drawn by. In float32, all those within 3e-8 of 1
+    would be 1, and their labels certain.
+    """
+    known = [("split", pa.string()), (PROBABILITY, pa.float64())]
+    return pa.schema([*known, *tables.schema(features, dtype=pa.bool_())])
+
+
 def relevance(path: Path, features: Sequence[str], *, split: str) -> NDArray[np.bool_]:
     """Which features truly matter to the rows of a split, B x D.
 

@@ -51,7 +51,8 @@ def undecided(votes: Ints, *, seeds: int) -> NDArray[np.bool_]:
     """Where votes are so near to half of the seeds that other seeds may outvote them: any shape.
 
     It takes `decisive` votes, or as many seeds without one, to tell what most of all the seeds that
-    there could be select.
+    there could be select. Each cell is tested for itself: of many, a few that are decided will be
+    outvoted all the same.
 
     >>> undecided(np.array([7, 8, 17, 18]), seeds=25)
     array([False,  True,  True, False])
@@ -61,9 +62,12 @@ def undecided(votes: Ints, *, seeds: int) -> NDArray[np.bool_]:
 
 
 def undecided_share(aggregate: Floats, consensus: Floats) -> float:
-    """Of the cells that the consensus (B x D) selects, the share that is `undecided`; NaN of none.
+    """Of the cells that the consensus (B x D) selects, the share that is `undecided`.
 
-    `aggregate`: K x B x D.
+    NaN where it selects none, and of so few seeds that no number of votes decides. `aggregate`:
+    K x B x D.
     """
-    open_cells = undecided(votes(aggregate), seeds=len(aggregate))[consensus > 0]
-    return float(open_cells.mean()) if open_cells.size else float("nan")
+    seeds = len(aggregate)
+    open_cells = undecided(votes(aggregate), seeds=seeds)[consensus > 0]
+    known = open_cells.size and decisive(seeds) <= seeds
+    return float(open_cells.mean()) if known else float("nan")

@@ -112,7 +112,7 @@ SAME: dict[str, dict[str, Any]] = {
     "short row groups": {"row_group_size": 7, "compression": "gzip"},
     "pages of version 2": {"data_page_version": "2.0", "compression": "brotli"},
     "short pages": {"data_page_size": 64, "compression": "snappy", "write_page_index": True},
-    "split streams": {"use_dictionary": False, "use_byte_stream_split": False, "version": "1.0"},
+    "split streams": {"use_dictionary": False, "use_byte_stream_split": True, "version": "1.0"},
 }
 
 
@@ -120,4 +120,7 @@ def rewrite(path: Path, change: Change, **options: Any) -> None:
     """Change a file's table; its metadata stay."""
     table = pq.read_table(path)
     changed = change(table).replace_schema_metadata(table.schema.metadata)
+    if options.get("use_byte_stream_split"):  # of numbers alone
+        floats = [field.name for field in changed.schema if pa.types.is_floating(field.type)]
+        options["use_byte_stream_split"] = floats
     pq.write_table(changed, path, **options)

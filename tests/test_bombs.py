@@ -77,7 +77,7 @@ def tensor(*shape: int) -> Callable[[Path], None]:
     """A model file with a tensor of this shape and no data."""
     size = 4 * int(np.prod([float(n) for n in shape]))
     entry = {"dtype": "F32", "shape": list(shape), "data_offsets": [0, size]}
-    text = json.dumps({"initial_norm.weight": entry}).encode()
+    text = json.dumps({"input_norm.weight": entry}).encode()
     return header(len(text), text)
 
 

@@ -98,6 +98,17 @@ def test_a_file_that_another_run_removes_meanwhile_is_passed_over(
     assert finished.before(4) is not None
 
 
+def test_what_a_killed_writer_left_of_other_inputs_goes_with_the_next_one(tmp_path: Path) -> None:
+    """Nobody may ever write under that name again."""
+    left = tmp_path / f".{'0' * 64}{SUFFIX}.{'a' * 16}.tmp"
+    left.write_bytes(b"half")
+    others = tmp_path / ".other.tmp"
+    others.write_bytes(b"not ours")
+    Checkpoint(tmp_path, [b"inputs"]).save(*arrays())
+    assert not left.exists()
+    assert others.exists()
+
+
 def test_only_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
     for i in range(KEPT + 3):
         Checkpoint(tmp_path, [bytes([i])]).save(*arrays())

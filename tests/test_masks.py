@@ -89,7 +89,7 @@ def test_the_readme_says_how_often_decided_and_undecided_cells_are_false(
         1 - truth.to_numpy()[selected & cells].mean() for cells in (~doubted, doubted)
     )
     assert f"(Syn4: {100 * decided:.1f} % of those that the consensus selects are false" in readme
-    assert f"of the {100 * share:.0f} % with 13 to 17 votes a third)" in readme
+    assert f"of the {100 * share:.0f} % with 13 to 17 votes a third," in readme
     assert open_cells == pytest.approx(1 / 3, abs=0.02)
     assert not truth.to_numpy()[~selected & ~doubted].any()
 

@@ -20,13 +20,12 @@ from sklearn.metrics import roc_auc_score
 
 from tabnet import device
 from tabnet.datasets import DATASETS
-from tabnet.device import Device
 from tabnet.explain import explain
 from tabnet.kernel import compiled
 from tabnet.kernel.consensus import consensus
 from tabnet.kernel.explainer import KernelExplainer
 from tabnet.kernel.threads import Threads
-from tabnet.params import Model, Train
+from tabnet.params import Device, Model, Train
 from tabnet.train import fit
 from tests.imports import ROOT
 from tests.kernel_cases import Case, computed

@@ -277,6 +277,12 @@ BAD_VALUES = [
         " on, however: 0.9999 leaves 0 and 5000",
     ),
     (
+        "overrides__syn4__train",
+        "{validation_share: 0.9999}",
+        "overrides.syn4.train.validation_share must leave at least 2 of 5000 rows to train on and 1"
+        " to validate on, however: 0.9999 leaves 0 and 5000",
+    ),
+    (
         "overrides__syn2__generate",
         "{train_rows: 1}",
         "overrides.syn2.generate.train_rows must be at least 2, however: 1",

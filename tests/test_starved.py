@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.imports import ROOT
-from tests.stage_runs import STAGES, check_next_run, check_refusal, files, stage
+from tests.stage_runs import STAGES, check_next_run, check_refusal, environment, files, stage
 
 pytestmark = [
     pytest.mark.slow,
@@ -110,3 +110,11 @@ def test_memory_that_does_not_suffice(tmp_path: Path) -> None:
     assert done.stderr.startswith("train@syn2 must fit into memory, however: Unable to allocate")
     assert "fewer train.seeds" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_memory_limit_and_no_standard_error(before: dict[str, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(before["generate"], tmp_path / "run")
+    command = f"ulimit -v 8000000; exec {sys.executable} -m stages.generate syn2 2>&-"
+    done = subprocess.run(["bash", "-c", command], cwd=folder, env=environment(), check=False)
+    assert done.returncode == 0
+    assert files(folder) == files(before["train"])

@@ -169,6 +169,22 @@ def fail_to_sync(path: Path) -> None:
         tables.write(path, example())
 
 
+def fail_to_close(path: Path) -> None:
+    """The last rows and the footer are written at the end."""
+    opened = []
+
+    def full(writer: tables.Writer) -> None:
+        opened.append(writer)
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables.Writer, "close", full)
+        try:
+            tables.write(path, example())
+        finally:
+            assert not opened[0]._file.is_open
+
+
 def fail_to_replace(path: Path) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(13, "Permission denied")
@@ -178,7 +194,7 @@ def fail_to_replace(path: Path) -> None:
         files.write_text(path, "new")
 
 
-@pytest.mark.parametrize("fail", [fail_in_block, fail_to_sync, fail_to_replace])
+@pytest.mark.parametrize("fail", [fail_in_block, fail_to_close, fail_to_sync, fail_to_replace])
 def test_a_failure_leaves_what_was_there(fail: Callable[[Path], None], tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     with pytest.raises((KeyboardInterrupt, OSError)):

@@ -23,9 +23,9 @@ from tabnet.buffers import Buffers
 from tabnet.explain import explain
 from tabnet.kernel.engine import KernelEngine
 from tabnet.model import TabNet
-from tabnet.params import MAX_NUMBER, MAX_PRIOR, Model, Train
+from tabnet.params import MAX_NUMBER, MAX_PRIOR, Model, Schedule, Train
 from tabnet.row_groups import RowGroups
-from tabnet.schedule import Schedule, batch_slices, learning_rate
+from tabnet.schedule import batch_slices, learning_rate
 from tabnet.source import Arrays
 from tabnet.survivors import Losses, Order
 from tabnet.train import fit

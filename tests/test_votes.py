@@ -48,3 +48,4 @@ def test_the_share_is_of_what_the_consensus_selects() -> None:
     aggregate[:3, 1, 2] = 1.0  # as undecided, but not selected
     assert undecided_share(aggregate, consensus(aggregate)) == pytest.approx(1 / 3)
     assert np.isnan(undecided_share(aggregate * 0, consensus(aggregate * 0)))
+    assert np.isnan(undecided_share(aggregate[:5], consensus(aggregate[:5])))

@@ -58,7 +58,7 @@ class Tape(NamedTuple):
     by_row: Matrix  # V x 2O, rounded up to whole lines
     x_mean: Floats  # max(D, O), the means of a product's input
     statistics: Floats  # those of a ghost batch
-    tile: Matrix  # D x V, rows to explain
+    tile: Matrix  # D x V, rows to explain or to validate
 
 
 _INTEGERS = ("n_kept", "features", "rows")

@@ -52,12 +52,12 @@ def as_mask(attribution: NDArray[np.floating]) -> Floats:
     return normalise(np.abs(attribution).astype(np.float32))[0]
 
 
-def held_out(rows: Rows, share: float = VALIDATION) -> tuple[Rows, Rows]:
-    """The rows without their last `share`, and these: rows here have no order.
+def held_out(rows: Rows) -> tuple[Rows, Rows]:
+    """The rows without their last fifth, and these: rows here have no order.
 
     >>> first, last = held_out(Rows(np.zeros((10, 2), np.float32), np.ones(10, bool)))
     >>> len(first.y), len(last.y)
     (8, 2)
     """
-    cut = len(rows.y) - max(1, round(share * len(rows.y)))
+    cut = len(rows.y) - max(1, round(VALIDATION * len(rows.y)))
     return Rows(rows.x[:cut], rows.y[:cut]), Rows(rows.x[cut:], rows.y[cut:])

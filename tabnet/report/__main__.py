@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tabnet import files
-from tabnet.errors import InputError
+from tabnet.errors import InputError, squeeze
+from tabnet.params import CLIP
 from tabnet.report import images, numbers, provenance, report
 from tabnet.report.explanation import open_folder
 
@@ -19,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         run(parser().parse_args(arguments))
     except (InputError, OSError) as error:
-        sys.exit(" ".join(str(error).split()) or type(error).__name__)
+        sys.exit(squeeze(error) or type(error).__name__)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,8 +40,8 @@ def parser() -> argparse.ArgumentParser:
     add("--split", help=f"{explained}; without --relevance, what to call the rows")
     add("--numbers", type=Path, help=f"folder of any of {', '.join(numbers.FILES)} (FOLDER)")
     add("--sort-by", default="row", help="row, a feature, label, prediction or agreement (row)")
-    clip = "colours end at this quantile of a panel's cells; 1: at the largest (0.995)"
-    add("--quantile", type=float, default=0.995, help=clip)
+    clip = "colours end at this quantile of a panel's cells; 1: at the largest"
+    add("--quantile", type=float, default=CLIP, help=f"{clip} ({CLIP})")
     add("--masks", type=Path, help="also draw the masks as this .png or .svg file")
     return result
 

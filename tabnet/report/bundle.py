@@ -27,7 +27,6 @@ def vega() -> str:
             return text
     text = _bundled()
     with suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True)
         files.write_text(kept, f"{_digest(text)}\n{text}")
     return text
 

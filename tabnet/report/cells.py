@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeGuard
 
+from tabnet.report import measured
 from tabnet.report.scoreboard import NAMES
 from tabnet.report.words import deviating
 
@@ -34,6 +35,7 @@ MASKS = {
     "fdr": "false discoveries",
     "mask_average_precision": "average precision",
 }
+assert tuple(MASKS) == measured.MASKS
 assert MASKS.keys() <= NAMES.keys()
 
 

@@ -15,9 +15,9 @@ KINDS = ["rows trained on", "rows held out"]  # of the lines, where there are tw
 SIGNS = {"relevant": " ●", "to some rows": " ◐", "irrelevant": "", "unknown": ""}
 
 
-def seed_columns(table: pd.DataFrame, prefix: str = "seed_") -> list[str]:
+def seed_columns(table: pd.DataFrame) -> list[str]:
     """The columns of a table that hold one seed each, in the table's order."""
-    return [str(column) for column in table.columns if str(column).startswith(prefix)]
+    return [str(column) for column in table.columns if str(column).startswith("seed_")]
 
 
 def training(history: pd.DataFrame) -> alt.LayerChart:

@@ -70,7 +70,7 @@ export const maskOf = (panel) => ownMask(facts.panels[panel].mask, state.seed);
 export const state = {
   order: facts.sort_by,
   seed: facts.shown,
-  how: facts.rows > 10 * 900 ? "mean" : "max",
+  how: facts.rows > 10 * facts.columns ? "mean" : "max",
   quantile: { ...facts.quantile },
   lo: 0,
   hi: 1,
@@ -83,7 +83,7 @@ export const source = () =>
   bins && state.order === facts.sort_by && state.seed === facts.shown ? bins : rows;
 state.hi = Math.max(1, source().extent);
 
-const UNKNOWN = 255; // of a label
+const UNKNOWN = facts.unknown; // of a label
 const memory = new Map();
 
 /** `make()`, or what it gave for the same key before. */

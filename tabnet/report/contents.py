@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tabnet.report import payload, store, words
+from tabnet.report import heatmap, payload, store, words
 from tabnet.report.explanation import Explanation, Floats
 from tabnet.report.store import Store
 from tabnet.votes import decisive
@@ -42,10 +42,12 @@ def pack(held: Store, explanation: Explanation) -> tuple[str, dict[str, Any]]:
         arrays[name] = payload.levels(values.T, largest, top=top)
         scales[name] = largest / top
 
-    # Numbers that rows are ordered by are not rounded: they would be in another order.
+    # No levels of what rows are ordered by. In float32, of which dates in seconds have two minutes
+    # in common, it is only where the reader orders by a feature that near ones change places; the
+    # report's own order is that of the stored rows.
     arrays["key"] = held.key.astype(np.float32)
     for panel, mask in held.masks.items():
-        add(f"mask:{panel}", mask, FINE if panel in store.panels(explanation) else COARSE)
+        add(f"mask:{panel}", mask, FINE if panel in explanation.panels else COARSE)
     if held.values is not None:
         arrays["values"] = held.values.T.astype(np.float32)
     if held.truth is not None:
@@ -109,4 +111,7 @@ def facts(
         "orders": known,
         "quantile": dict(quantile),
         "truth_levels": TRUTH_LEVELS,
+        "unknown": UNKNOWN,
+        "columns": heatmap.COLUMNS,
+        "lowest": store.LOWEST,
     }

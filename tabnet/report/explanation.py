@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from tabnet import tables
 from tabnet.errors import InputError
 from tabnet.explanation_files import AGGREGATE_OF_SEED, PREDICTIONS, PROBABILITY_OF_SEED
-from tabnet.plain_yaml import join
+from tabnet.labelled import NEGATIVE, POSITIVE
+from tabnet.params import MAX_SEED
+from tabnet.plain_yaml import join, show
 
 BATCH = 65536  # rows read at a time
 ROUNDING = 1e-3  # of shares that others have computed
@@ -50,6 +51,11 @@ class Explanation:
     values: Path | None
     relevance: Path | None
     split: str
+
+    @property
+    def panels(self) -> list[str]:
+        """The masks that a report draws at once, from top to bottom."""
+        return ["consensus", "aggregate", *(f"step_{s + 1}" for s in range(self.steps))]
 
     def masks(self, panel: str) -> Iterator[Floats]:
         """Batches (at most 65536 x D) of one mask: `consensus`, `aggregate`, `step_1`, ...
@@ -137,7 +143,7 @@ def open_folder(
     """
     main = folder / "consensus.parquet"
     rows = tables.rows(main)
-    features = tuple(tables.beside_index(pq.read_schema(main)))
+    features = tuple(tables.beside_index(tables.columns(main)))
     result = Explanation(
         name=name,
         folder=folder,
@@ -158,8 +164,7 @@ def open_folder(
 def _check(explanation: Explanation) -> None:
     """Whether the files have the rows and the features of the consensus."""
     e = explanation
-    panels = ["consensus", "aggregate", *(f"step_{s + 1}" for s in range(e.steps))]
-    panels += [f"{AGGREGATE_OF_SEED}{seed}" for seed in e.seeds]
+    panels = [*e.panels, *(f"{AGGREGATE_OF_SEED}{seed}" for seed in e.seeds)]
     for path in [e.folder / f"{panel}.parquet" for panel in panels]:
         _require(path, e.features, rows=e.rows)
     if e.values is not None:
@@ -181,7 +186,7 @@ def _require(path: Path, columns: Sequence[str], *, rows: int | None) -> None:
     found = tables.rows(path)
     if rows is not None and found != rows:
         raise InputError(f"{path}: must have {rows} rows, however: {found}")
-    schema = pq.read_schema(path)
+    schema = tables.columns(path)
     for name in columns:
         if schema.names.count(name) != 1:
             shown = ", ".join(map(repr, schema.names[:20])) or "no columns"
@@ -202,8 +207,7 @@ def _matrix(table: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> Floats:
 
 def _shown(path: Path) -> int | None:
     """The seed whose masks are shown, if the file says so."""
-    tables.rows(path)  # names what is wrong with the file
-    seed = (pq.read_schema(path).metadata or {}).get(b"seed")
+    seed = (tables.columns(path).metadata or {}).get(b"seed")
     return None if seed is None else _number(path, seed.decode(errors="replace"))
 
 
@@ -213,8 +217,8 @@ def _seeds(folder: Path) -> tuple[int, ...]:
 
 
 def _number(path: Path, seed: str) -> int:
-    if not (seed.isascii() and seed.isdigit()):
-        raise InputError(f"{path}: its seed must be a whole number, however: {seed}")
+    if not (seed.isascii() and seed.isdigit() and len(seed) <= len(str(MAX_SEED))):
+        raise InputError(f"{path}: its seed must be a whole number, however: {show(seed)}")
     return int(seed)
 
 
@@ -224,9 +228,9 @@ def _predictions(path: Path) -> Predictions | None:
     _require(path, ["probability", "agreement"], rows=None)
     table = tables.read(path, columns=["probability", "agreement"])
     words = _words(path, "label")
-    if foreign := set(pc.unique(words).to_pylist()) - {"yes", "no", None}:
+    if foreign := set(pc.unique(words).to_pylist()) - {POSITIVE, NEGATIVE, None}:
         raise InputError(f"{path}: label must be yes or no, however: {min(foreign)!r}")
-    label = pc.if_else(pc.equal(words, "yes"), 1.0, 0.0)
+    label = pc.if_else(pc.equal(words, POSITIVE), 1.0, 0.0)
     probability, agreement = _matrix(table, ["probability", "agreement"]).T
     for what, values in (("probability", probability), ("agreement", agreement)):
         known = values[~np.isnan(values)]

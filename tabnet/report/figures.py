@@ -72,7 +72,7 @@ def below(
     if (p := explanation.predictions) is not None:
         yield agreement_figure(p, explanation)
     if len(explanation.seeds) > 1 and explanation.rows:
-        yield votes_figure(held, importance, truth=explanation.relevance is not None)
+        yield votes_figure(held, importance, explanation)
     if numbers.history is not None:
         yield Figure(
             name="training",
@@ -122,17 +122,18 @@ def agreement_figure(p: Predictions, explanation: Explanation) -> Figure:
     )
 
 
-def votes_figure(held: Store, importance: pd.DataFrame, *, truth: bool) -> Figure:
+def votes_figure(held: Store, importance: pd.DataFrame, explanation: Explanation) -> Figure:
     """How many seeds select each feature, in the order of their importance."""
     places = {j: place for place, j in enumerate(held.features)}
     ranked = [j for j in shown_rows(importance).index if j in places]
     rows = held.votes[:, [places[j] for j in ranked]]
     names = importance["feature"][ranked].astype(str).tolist()
+    hidden, truth = len(explanation.features) - len(names), explanation.relevance is not None
     return Figure(
         name="votes",
         title="Can it be trusted: votes of the seeds",
         chart=votes.by_feature(rows, names),
-        sentences=tuple(votes.sentences(rows, names, truth=truth)),
+        sentences=tuple(votes.sentences(rows, names, hidden=hidden, truth=truth)),
     )
 
 

@@ -128,7 +128,6 @@ def cells(
             "row": rows,
             "start": cuts[column] * unit,
             "stop": cuts[column + 1] * unit,
-            "value": value.round(4),
             "share": share.round(4),
         }
         frames.append(pd.DataFrame(frame))
@@ -195,7 +194,7 @@ def heatmap(
     count = len(features)
     rows = [row_name(k, j, count) for k in range(len(masks)) for j in range(count)]
     blank = alt.Chart(pd.DataFrame({"row": rows})).mark_rect(fill=theme.ZERO, aria=False)
-    drawn = pd.DataFrame(columns=["row", "start", "stop", "value", "share"])
+    drawn = pd.DataFrame(columns=["row", "start", "stop", "share"])
     if size:
         drawn = cells(masks, quantile=quantile, columns=columns, unit=unit)
     parameters = text_parameters(list(masks), features)

@@ -9,9 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 from tabnet import plain_csv, plain_json
 from tabnet.errors import InputError
+from tabnet.report import faithfulness
 from tabnet.report.measured import LARGEST, Count, OneDataset, Score
 
-ORDERS = ("consensus", "seeds", "fixed", "random")
+ORDERS = tuple(faithfulness.ORDERS)
 SIDES = ("keep", "remove")
 NUMBERS = ["k", "auc", "log_loss", "drop"]
 
@@ -41,7 +42,7 @@ class Consensus(Order):
 
     noise_distance: Score
     noise_overlap: Score
-    undecided: Score
+    undecided: Score = None
 
 
 class Seeds(Part):

@@ -38,11 +38,8 @@ function votesOf(feature, column) {
 const { decisive } = facts;
 const deciding = decisive <= facts.seeds.length; // some number of votes
 
-/** Votes, marked where they decide nothing though others do. */
-function voted(votes) {
-  const open = votes < decisive && votes > facts.seeds.length - decisive;
-  return deciding && open ? `${votes}?` : String(votes);
-}
+/** Whether votes decide nothing, though others do. */
+const isOpen = (votes) => deciding && votes < decisive && votes > facts.seeds.length - decisive;
 
 function aboutVotes() {
   if (!voting) return "";
@@ -74,7 +71,7 @@ function buildDetail() {
   scroll.className = "scroll";
   scroll.append(table);
   detail.replaceChildren(heading, text, scroll, votes, seeds);
-  return { heading, text, table, votes, seeds };
+  return { heading, text, table, scroll, votes, seeds };
 }
 
 const parts = buildDetail();
@@ -114,6 +111,11 @@ function describe(column) {
   ];
 }
 
+function showVotes(cell, votes) {
+  cell.textContent = votes === null ? "" : isOpen(votes) ? `${votes}?` : String(votes);
+  cell.ariaLabel = votes !== null && isOpen(votes) ? `${votes}, undecided` : null;
+}
+
 export function showDetail() {
   const none = state.at < 0 || !source().count;
   parts.table.hidden = none;
@@ -138,7 +140,7 @@ export function showDetail() {
     row.className = `${f === state.feature ? "here" : ""} ${truth}`;
     const values = from === rows && arrays["values"];
     row.cells[1].textContent = values ? sized(values[f * from.count + column]) : "";
-    if (voting) row.cells[2].textContent = from === rows ? voted(votesOf(f, column)) : "";
+    if (voting) showVotes(row.cells[2], from === rows ? votesOf(f, column) : null);
     masks.forEach(({ values, scale }, k) => {
       const value = scale * values[f * from.count + column];
       const cell = row.cells[k + MASKS];
@@ -153,6 +155,8 @@ export function showDetail() {
 function keepInSight(row) {
   const higher = detail.scrollHeight > detail.clientHeight;
   detail.tabIndex = higher ? 0 : -1; // so that keys can scroll it
+  const { scroll } = parts;
+  scroll.tabIndex = scroll.scrollWidth > scroll.clientWidth ? 0 : -1;
   if (!higher || !row) return;
   const [box, inner] = [row, detail].map((one) => one.getBoundingClientRect());
   const [above, below] = [inner.top - box.top, box.bottom - inner.bottom];
@@ -178,7 +182,14 @@ function announce() {
   const value = scale * values[state.feature * source().count + column];
   const truth = isRelevant(source(), state.feature, column) ? ", truly relevant" : "";
   const what = `${readable(facts.features[state.feature])}, ${facts.panels[state.panel].name}`;
-  element("status").textContent = `${describe(column)[0]}, ${what}: ${value.toFixed(2)}${truth}`;
+  let votes = "";
+  if (voting && source() === rows) {
+    const found = votesOf(state.feature, column);
+    const open = isOpen(found) ? ", undecided" : "";
+    votes = `, ${found} of ${facts.seeds.length} votes${open}`;
+  }
+  const said = `${describe(column)[0]}, ${what}: ${value.toFixed(2)}${truth}${votes}`;
+  element("status").textContent = said;
 }
 
 function under(event) {

@@ -104,8 +104,7 @@ _LINKS = re.compile(r"^import [^;]*;\n|^export ", re.MULTILINE)
 @functools.cache
 def script() -> str:
     """The page's one script: its modules in a row, whose imports then need no file."""
-    # An integrity hash is over what the parser gives: carriage returns would not survive.
-    parts = [_LINKS.sub("", asset(name).replace("\r\n", "\n")) for name in SCRIPTS]
+    parts = [_LINKS.sub("", asset(name)) for name in SCRIPTS]
     joined = "\n" + "\n".join(parts)
     assert "</script" not in joined
     return joined

@@ -18,11 +18,11 @@ from tabnet.report.explanation import Explanation
 SECTIONS = ("generate", "model", "train", "explain", "evaluate", "trust")
 LIBRARIES = ("altair", "vl-convert-python", "numpy", "pandas", "pyarrow", "Jinja2")
 
-Rows = list[tuple[str, str]]
-Blocks = list[dict[str, str | Rows]]
+Pairs = list[tuple[str, str]]
+Blocks = list[dict[str, str | Pairs]]
 
 
-def files(paths: Iterable[Path]) -> Rows:
+def files(paths: Iterable[Path]) -> Pairs:
     """Each Parquet file's name, number of rows and SHA-256, sorted by name."""
     known = sorted(paths, key=lambda path: path.name)
     with ThreadPoolExecutor() as pool:
@@ -33,7 +33,7 @@ def files(paths: Iterable[Path]) -> Rows:
     ]
 
 
-def libraries() -> Rows:
+def libraries() -> Pairs:
     """The versions of what drew the report."""
     # Without its patch level, which changes no result: reports are the same bytes on all of them.
     found = [("Python", ".".join(platform.python_version_tuple()[:2]))]
@@ -41,13 +41,13 @@ def libraries() -> Rows:
     return [*found, ("Vega", str(vl_convert.get_vega_version()))]
 
 
-def parameters(tree: Mapping[str, object], prefix: str = "") -> Rows:
+def parameters(tree: Mapping[str, object], prefix: str = "") -> Pairs:
     """Nested parameters as dotted names and their values.
 
     >>> parameters({"train": {"epochs": 60, "seeds": (1, 2)}})
     [('train.epochs', '60'), ('train.seeds', '1, 2')]
     """
-    rows: Rows = []
+    rows: Pairs = []
     for key, value in tree.items():
         if isinstance(value, Mapping):
             rows += parameters(value, f"{prefix}{key}.")
@@ -60,7 +60,7 @@ def parameters(tree: Mapping[str, object], prefix: str = "") -> Rows:
 
 def of_folder(explanation: Explanation) -> Blocks:
     """The page's provenance: the files that it was drawn from, and the libraries."""
-    known = sorted(explanation.folder.glob("*.parquet"))
+    known = list(explanation.folder.glob("*.parquet"))
     known += [path for path in (explanation.values, explanation.relevance) if path is not None]
     return [
         {"title": "Files: rows, SHA-256", "rows": files(known)},

@@ -79,7 +79,7 @@ function reorder(order, [lo, hi]) {
 }
 
 function lowest() {
-  reorder("agreement", [0, Math.min(50, rows.count)]);
+  reorder("agreement", [0, Math.min(facts.lowest, rows.count)]);
   element("heat").scrollIntoView({ block: "nearest" });
   element("heat").focus({ preventScroll: true });
 }

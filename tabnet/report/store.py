@@ -65,11 +65,6 @@ class Store:
     bins: Bins | None
 
 
-def panels(explanation: Explanation) -> list[str]:
-    """The masks that a report draws at once."""
-    return ["consensus", "aggregate", *(f"step_{s + 1}" for s in range(explanation.steps))]
-
-
 def shown_features(importance: npt.ArrayLike) -> tuple[int, ...]:
     """The features that are drawn, in file order: those of highest importance.
 
@@ -90,7 +85,7 @@ def collect(
     """
     key = explanation.key(sort_by)
     order = pooling.order(key)
-    drawn = panels(explanation)
+    drawn = explanation.panels
     others = [
         f"{AGGREGATE_OF_SEED}{seed}" for seed in explanation.seeds if seed != explanation.shown
     ]

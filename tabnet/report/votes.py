@@ -14,6 +14,7 @@ from tabnet.report.charts import names_axis
 from tabnet.report.words import named, percent
 from tabnet.votes import decisive, majority, undecided
 
+FEWEST = 30  # cells whose share is worth a comparison
 LINE = "#fffffe"  # on the colours of a mask, whatever those of the page are
 
 Ints = npt.NDArray[np.integer]
@@ -59,7 +60,7 @@ def by_feature(rows: Ints, features: Sequence[str]) -> alt.LayerChart:
         gradientLength=100,
         gradientThickness=10,
         format=".0%",
-        tickCount=2,
+        values=[0, 0.25, 1],
     )
     # The root: rare numbers of votes are what there is to see.
     scale = alt.Scale(scheme=theme.SCHEME, domain=[0, 1], type="sqrt")
@@ -72,7 +73,10 @@ def by_feature(rows: Ints, features: Sequence[str]) -> alt.LayerChart:
     cells = (
         alt.Chart(data).mark_rect().encode(color=alt.Color("share:Q", scale=scale, legend=legend))
     )
-    cells = cells.encode(x=x, x2="_high:Q", y=y, tooltip=tooltip)
+    # Else what is read aloud, and stands in a saved picture, is where a cell begins.
+    text = f"datum.feature + ': ' + datum.votes + ' of {seeds} votes on ' + datum.rows + ' rows'"
+    cells = cells.transform_calculate(_said=text)
+    cells = cells.encode(x=x, x2="_high:Q", y=y, tooltip=tooltip, description="_said:N")
     layers = [
         cells.add_params(alt.param(name="names", value=words.shortened(features))),
         _lines(_bounds(seeds)).encode(x=x),
@@ -97,38 +101,57 @@ def _bounds(seeds: int) -> list[float]:
     return [] if enough > seeds else [seeds - enough + 0.5, enough - 0.5]
 
 
-def sentences(rows: Ints, features: Sequence[str], *, truth: bool) -> list[str]:
-    """What votes are, how many are enough, and which cells are undecided; `rows` as above."""
+def sentences(rows: Ints, features: Sequence[str], *, hidden: int, truth: bool) -> list[str]:
+    """What votes are, how many decide, and which cells are undecided; `rows` as above.
+
+    `hidden`: the number of features that are not among these.
+    """
     seeds = rows.shape[2] - 1
-    enough = decisive(seeds)
+    most, enough = majority(seeds), decisive(seeds)
     said = [
-        f"Votes: how many of the {seeds} seeds select a feature, on what share of the rows. From"
-        f" {majority(seeds)} on (line) it is in the consensus."
+        f"Votes: how many of the {seeds} seeds give a feature any attention, on what share of the"
+        f" rows. From {most} on (line) at least half of the seeds do."
     ]
     if enough > seeds:
         return [*said, "So few seeds decide nothing (sign test, 5 %): other ones may outvote them."]
+    which = (
+        f"{enough} votes or more, and {seeds - enough} or fewer, decide"
+        if enough < seeds
+        else f"Only all {seeds} votes, or none, decide"
+    )
     said.append(
-        f"{enough} or more decide for it, {seeds - enough} or fewer against it (sign test, 5 %); in"
-        " between (broken lines) other seeds may outvote these."
+        f"{which}, each cell for itself (sign test, 5 %); in between (broken lines) other seeds may"
+        " outvote these."
     )
     votes = np.arange(seeds + 1)
-    in_doubt, selected = undecided(votes, seeds=seeds), votes >= majority(seeds)
-    if rows[..., selected].any():
-        said.append(_undecided(rows, selected & in_doubt, selected & ~in_doubt, truth=truth))
-    doubts = rows[..., in_doubt].sum(axis=(0, 2))
-    if doubts.any():
-        most = int(doubts.argmax())
-        share = percent(doubts[most] / rows[:, most].sum())
-        said.append(f"Most undecided is {named(features[most])}, on {share} of the rows.")
+    selected, in_doubt = votes >= most, undecided(votes, seeds=seeds)
+    cells = "cells of these features" if hidden else "cells"
+    total, missed = rows[..., selected].sum(), rows[1][:, ~selected].sum()
+    if total:
+        begin = f"Of the {total:,} {cells} with {most} votes or more"
+        doubted, decided = rows[..., selected & in_doubt], rows[..., selected & ~in_doubt]
+        said += _selected(doubted, decided, features, begin=begin, truth=truth)
+    if truth and missed:
+        share = percent(rows[1][:, ~selected & in_doubt].sum() / missed)
+        said.append(
+            f"Of the {missed:,} truly relevant {cells} with fewer votes, {share} are undecided."
+        )
     return said
 
 
-def _undecided(rows: Ints, doubted: Bools, decided: Bools, *, truth: bool) -> str:
-    """How much of what the consensus selects is undecided, and how much of both is false."""
-    open_, closed = rows[..., doubted].sum(axis=(1, 2)), rows[..., decided].sum(axis=(1, 2))
-    share = percent(open_.sum() / (open_.sum() + closed.sum()))
-    said = f"{share} of the cells that the consensus selects are undecided"
-    if not truth or not open_.any() or not closed.any():
-        return f"{said}."
-    false, rest = (percent(of[0] / of.sum()) for of in (open_, closed))
-    return f"{said}: {false} of them are truly irrelevant, of the others {rest}."
+def _selected(
+    doubted: Ints, decided: Ints, features: Sequence[str], *, begin: str, truth: bool
+) -> list[str]:
+    """Of the cells with half of the votes: how many are undecided, how many false, and whose."""
+    if not doubted.any():
+        return [f"{begin}, none is undecided."]
+    said = f"{begin}, {percent(doubted.sum() / (doubted.sum() + decided.sum()))} are undecided"
+    if min(doubted.sum(), decided.sum()) < FEWEST:
+        return [f"{said}."]
+    if truth:
+        false, rest = (percent(of[0].sum() / of.sum()) for of in (doubted, decided))
+        said += f": {false} of those are truly irrelevant, of the decided ones {rest}"
+    by_feature = doubted.sum(axis=(0, 2))
+    first = int(by_feature.argmax())
+    share = percent(by_feature[first] / by_feature.sum())
+    return [f"{said}.", f"{named(features[first])} has the most of the undecided ones ({share})."]

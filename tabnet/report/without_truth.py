@@ -124,17 +124,16 @@ def _rows(trust: Trust) -> list[Row]:
     def compared(fixed: Score, random: Score) -> str:
         return f"same order on all rows {_one(fixed, _plain)}, random {_one(random, _plain)}"
 
-    of_seeds = [
-        row("Agreement of seeds (best 1)", None, seeds.agreement, _plain),
-        (
-            "Undecided cells: share of what the consensus selects (best 0 %)",
-            _one(consensus.undecided, _percent),
-            _one(None, _percent),
-            "",
-        ),
-    ]
+    agreement = row("Agreement of seeds (best 1)", None, seeds.agreement, _plain)
+    undecided = (
+        "Undecided cells: share of what the consensus selects (best 0 %)",
+        _one(consensus.undecided, _percent),
+        _one(None, _percent),
+        "",
+    )
     return [
-        *([] if _alone(trust) else of_seeds),
+        *([] if _alone(trust) else [agreement]),
+        *([] if consensus.undecided is None else [undecided]),
         row(
             "Keep: mean AUC of the curve (high is good)",
             consensus.sufficiency_auc,

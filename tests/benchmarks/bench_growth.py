@@ -16,9 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import numpy as np
 
 from tabnet import weights
-from tabnet.device import Device
 from tabnet.explain import Explainer
-from tabnet.params import Model, Train
+from tabnet.params import Device, Model, Train
 from tabnet.train import fit
 from tabnet.weights import Fitted
 from tests.benchmarks.bench_train import ITERATIONS, PEERS, iterations

@@ -17,11 +17,10 @@ import numpy as np
 import torch
 from pytorch_tabnet.tab_network import TabNet as Peer
 
-from tabnet.device import Device
 from tabnet.engine import TorchEngine
 from tabnet.kernel.engine import KernelEngine
 from tabnet.kernel.threads import Wanted
-from tabnet.params import Model, Train
+from tabnet.params import Device, Model, Train
 from tabnet.train import fit
 from tabnet.weights import initial
 from tests.benchmarks import table

@@ -1,5 +1,6 @@
 """The figure of the seeds' votes: what it counts, and what its sentences claim."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -69,31 +70,58 @@ def rows_of(*features: dict[int, int], seeds: int, relevant: bool = False) -> np
 
 
 def test_what_is_undecided_is_said_and_how_much_of_it_is_false() -> None:
-    relevant = rows_of({25: 90, 14: 10}, {0: 50, 9: 50}, seeds=25, relevant=True)
-    false = rows_of({17: 5, 24: 1, 0: 94}, {0: 100}, seeds=25)
-    rows = np.concatenate([relevant, false], axis=1)
-    said = votes.sentences(rows, ["a", "b", "c", "d"], truth=True)
-    assert "From 13 on (line)" in said[0]
-    assert said[1].startswith("18 or more decide for it, 7 or fewer against it")
-    assert said[2] == (
-        "14 % of the cells that the consensus selects are undecided: 33 % of them are truly"
-        " irrelevant, of the others 1 %."
-    )
-    assert said[3] == "Most undecided is b, on 50 % of the rows."
-    unknown = votes.sentences(rows, ["a", "b", "c", "d"], truth=False)
-    assert unknown[2] == "14 % of the cells that the consensus selects are undecided."
+    relevant = rows_of({25: 900, 14: 100}, {0: 500, 9: 500}, seeds=25, relevant=True)
+    false = rows_of({17: 50, 24: 10, 0: 940}, {0: 1000}, seeds=25)
+    rows, names = np.concatenate([relevant, false], axis=1), ["a", "b", "c", "d"]
+    said = votes.sentences(rows, names, hidden=0, truth=True)
+    assert "From 13 on (line) at least half" in said[0]
+    assert said[1].startswith("18 votes or more, and 7 or fewer, decide, each cell for itself")
+    assert said[2:] == [
+        "Of the 1,060 cells with 13 votes or more, 14 % are undecided: 33 % of those are truly"
+        " irrelevant, of the decided ones 1 %.",
+        "a has the most of the undecided ones (67 %).",
+        "Of the 1,000 truly relevant cells with fewer votes, 50 % are undecided.",
+    ]
+    unknown = votes.sentences(rows, names, hidden=0, truth=False)
+    assert unknown[2] == "Of the 1,060 cells with 13 votes or more, 14 % are undecided."
+    assert len(unknown) == 4
+    some = votes.sentences(rows, names, hidden=3, truth=True)
+    assert some[2].startswith("Of the 1,060 cells of these features with 13 votes")
 
 
-def test_where_all_is_decided_none_is_most_undecided() -> None:
-    said = votes.sentences(rows_of({25: 100}, {0: 100}, seeds=25), ["a", "b"], truth=True)
-    assert said[2:] == ["0 % of the cells that the consensus selects are undecided."]
+def test_of_few_cells_no_share_is_compared() -> None:
+    rows = rows_of({25: 5000, 14: 3}, {0: 5003}, seeds=25)
+    said = votes.sentences(rows, ["a", "b"], hidden=0, truth=True)
+    assert said[2:] == ["Of the 5,003 cells with 13 votes or more, 0.06 % are undecided."]
+
+
+def test_where_all_is_decided_none_is_undecided() -> None:
+    rows = rows_of({25: 100}, {0: 100}, seeds=25)
+    said = votes.sentences(rows, ["a", "b"], hidden=0, truth=True)
+    assert said[2:] == ["Of the 100 cells with 13 votes or more, none is undecided."]
 
 
 @pytest.mark.parametrize("seeds", [2, 5])
 def test_few_seeds_are_said_to_decide_nothing(seeds: int) -> None:
-    said = votes.sentences(rows_of({seeds: 100}, seeds=seeds), ["a"], truth=True)
+    said = votes.sentences(rows_of({seeds: 100}, seeds=seeds), ["a"], hidden=0, truth=True)
     assert len(said) == 2
     assert said[1].startswith("So few seeds decide nothing")
+
+
+def test_where_all_votes_are_needed_it_is_said_so() -> None:
+    said = votes.sentences(rows_of({7: 100}, seeds=7), ["a"], hidden=0, truth=True)
+    assert said[1].startswith("Only all 7 votes, or none, decide")
+
+
+def test_what_is_read_aloud_is_a_number_of_votes(opened: Opened) -> None:
+    """Cells begin half a vote before theirs."""
+    labels = opened.page.eval_on_selector_all(
+        "#votes .mark-rect.role-mark path", "all => all.map(one => one.getAttribute('aria-label'))"
+    )
+    assert len(labels) > 10
+    assert [
+        text for text in labels if not re.fullmatch(r"V\d\d: \d of 3 votes on \d+ rows", text)
+    ] == []
 
 
 def test_one_seed_has_no_votes(tmp_path: Path) -> None:
@@ -122,7 +150,12 @@ def test_undecided_votes_are_marked(browser: Browser, tmp_path: Path, width: int
     cells = opened.page.eval_on_selector_all(
         "#detail tbody tr", "rows => rows.map(r => r.cells[2].textContent)"
     )
-    said = opened.detail()
+    labels = opened.page.eval_on_selector_all(
+        "#detail tbody tr", "rows => rows.map(r => r.cells[2].ariaLabel)"
+    )
+    said, spoken = opened.detail(), opened.page.inner_text("#status")
     opened.close()
     assert cells == ["7", "4?", *["0"] * 8]
+    assert labels == [None, "4, undecided", *[None] * 8]
+    assert spoken.endswith(", 7 of 7 votes")
     assert "Votes of 7 seeds; with ? other seeds may outvote them." in said

@@ -146,6 +146,11 @@ def correlations(found: Mapping[str, Any]) -> list[Table]:
     """Rank correlations as shaded cells: a row a measure, a column a true score."""
     names = {score: _turned(score, MASKS[score]) for score in truth_free.SCORES}
     ranked = sorted(found["measures"], key=lambda name: -(found["within"][name]["rma"] or 0))
+
+    def known(key: str, name: str) -> bool:
+        """Votes, for instance, no single seed has."""
+        return any(found[key][name][score] is not None for score in names)
+
     return [
         Table(
             caption,
@@ -156,6 +161,7 @@ def correlations(found: Mapping[str, Any]) -> list[Table]:
                     [_shaded(found[key][name][score]) for score in names],
                 )
                 for name in ranked
+                if known(key, name)
             ],
         )
         for key, caption in CAPTIONS.items()

@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from tabnet.report.paper.inputs import SEED, Input
@@ -86,10 +85,8 @@ def spearman(first: Sequence[float | None], second: Sequence[float | None]) -> f
     1.0
     """
     table = pd.DataFrame({"first": first, "second": second}, dtype=float).dropna()
-    ranks = table.rank()
-    if len(table) < FEWEST or (ranks.nunique() < 2).any():
-        return None
-    return round(float(np.corrcoef(ranks["first"], ranks["second"])[0, 1]), 6)
+    found = float(table.corr("spearman", min_periods=FEWEST).to_numpy(float)[0, 1])
+    return None if math.isnan(found) else round(found, 6)
 
 
 def chance(numbers: Sequence[int]) -> float | None:
