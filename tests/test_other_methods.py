@@ -116,6 +116,7 @@ def test_one_seed_predicts_what_explains_it() -> None:
     assert not np.array_equal(found["consensus"].probability, one)
 
 
+@pytest.mark.slow
 def test_gradients_are_integrated_as_by_a_fine_sum() -> None:
     x, baseline = rows(100, 2).x, np.full(6, 0.1, np.float32)
     found = post_hoc.integrated_gradients(fitted(), x, baseline=baseline)

@@ -245,6 +245,7 @@ def test_a_seed_is_a_seed_and_a_killed_one_goes_on(
         assert array.tobytes() == resumed.weights[name].tobytes(), name
 
 
+@pytest.mark.slow
 def test_it_learns_as_in_memory(file: Path, tmp_path: Path) -> None:
     """Four seeds each; a file in the order of its labels, the worst case, costs a little."""
     mixed = tmp_path / "mixed.parquet"

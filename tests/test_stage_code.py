@@ -85,6 +85,7 @@ def before(tree: Path) -> dict[str, str]:
     return notes(tree)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["check", "generate", "evaluate", "index", "train"])
 def test_what_a_stage_loads_is_in_its_note(stage: str) -> None:
     loaded = {Path(path) for path in output(LOADED.format(stage), ROOT) if path}
@@ -93,6 +94,7 @@ def test_what_a_stage_loads_is_in_its_note(stage: str) -> None:
     assert own <= set(stage_code.files(f"stages.{stage}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edited", "stages"),
     [

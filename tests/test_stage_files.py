@@ -16,6 +16,8 @@ from safetensors import numpy as safetensors_numpy
 
 from tests.imports import ROOT
 
+pytestmark = pytest.mark.slow
+
 DATA = Path("data", "syn4")
 SMALL = {"seeds": [1, 2], "epochs": 1}
 

@@ -116,6 +116,7 @@ def test_a_fault_of_ours_is_a_traceback(fault: str) -> None:
     assert done.stderr.startswith("Traceback")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [

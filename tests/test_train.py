@@ -325,6 +325,7 @@ def test_a_device_that_the_machine_lacks_is_refused() -> None:
         fit(*data(20), train=Train.model_validate({"device": "cuda"}))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["cpu", "cpu:0"])
 @pytest.mark.parametrize(("mean", "deviation"), [(0, 1), (1000, 1), (0, 0.01), (-50, 2000)])
 def test_features_of_any_mean_and_deviation_are_predicted_from(

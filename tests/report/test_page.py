@@ -352,6 +352,7 @@ DEGENERATE = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DEGENERATE)
 def test_any_input_has_a_report_and_a_picture(tmp_path: Path, case: str) -> None:
     one = drawn(example(tmp_path, case))
@@ -539,6 +540,7 @@ def test_without_the_truth_a_page_says_so_beside_scores_and_alone(tmp_path: Path
         assert ("mask mass on relevant" in text) == bool(more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
 def test_masks_as_pandas_saves_them_are_drawn(tmp_path: Path, kind: pa.DataType) -> None:
     """Words of its kinds, and rows that were chosen, whose index it saves as a column."""

@@ -214,6 +214,7 @@ def test_a_measure_that_follows_the_truth_is_believed() -> None:
     assert "not to be believed" not in text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("numbers", [[6], [5, 5], [25, 10, 4]])
 def test_measures_that_know_nothing_stay_below_chance_most_of_the_time(numbers: list[int]) -> None:
     limit, rng = truth_free.chance(numbers), np.random.default_rng(0)
@@ -464,6 +465,7 @@ def test_the_stage_shows_what_is_listed(tmp_path: Path) -> None:
     assert "train.epochs" in page.text
 
 
+@pytest.mark.slow
 def test_what_is_missing_is_one_line(tmp_path: Path) -> None:
     collected(tmp_path, [made("syn2", peer=0.9)])
     done = stage(tmp_path, "paper")
