@@ -29,10 +29,12 @@ function sized(value) {
 
 const voting = facts.seeds.length > 1;
 
+const voters = facts.seeds.map((seed) => arrays[`mask:${ownMask("aggregate", seed)}`]);
+
 /** How many seeds give a feature of a stored row any attention. */
 function votesOf(feature, column) {
   const place = feature * rows.count + column;
-  return facts.seeds.filter((seed) => arrays[`mask:${ownMask("aggregate", seed)}`][place]).length;
+  return voters.reduce((votes, mask) => votes + (mask[place] > 0), 0);
 }
 
 const { decisive } = facts;
@@ -113,7 +115,8 @@ function describe(column) {
 
 function showVotes(cell, votes) {
   cell.textContent = votes === null ? "" : isOpen(votes) ? `${votes}?` : String(votes);
-  cell.ariaLabel = votes !== null && isOpen(votes) ? `${votes}, undecided` : null;
+  const said = votes !== null && isOpen(votes) ? `${votes}, undecided` : null;
+  if (cell.ariaLabel !== said) cell.ariaLabel = said; // to change it takes longer than to look
 }
 
 export function showDetail() {
