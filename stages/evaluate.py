@@ -13,7 +13,12 @@ from numpy.typing import NDArray
 from stages import run
 from tabnet import files, plain_json, scores, tables, truth
 from tabnet.errors import InputError
-from tabnet.explanation_files import AGGREGATE_OF_SEED, PREDICTIONS, PROBABILITY_OF_SEED
+from tabnet.explanation_files import (
+    AGGREGATE_OF_SEED,
+    PREDICTIONS,
+    PROBABILITY_OF_SEED,
+    seed_number,
+)
 from tabnet.labelled import NEGATIVE, POSITIVE
 from tabnet.params import Params
 from tabnet.plain_yaml import show
@@ -81,9 +86,7 @@ def _members(predictions: pa.Table, source: Path) -> list[tuple[str, str, str]]:
         raise InputError(
             f"{source}: must have a column {PROBABILITY_OF_SEED}<seed>, however: it has none"
         )
-    seeds = [name.removeprefix(PROBABILITY_OF_SEED) for name in found]
-    if odd := [seed for seed in seeds if not (seed.isascii() and seed.isdigit())]:
-        raise InputError(f"{source}: a seed must be a whole number, however: {show(odd[0])}")
+    seeds = [seed_number(source, name.removeprefix(PROBABILITY_OF_SEED)) for name in found]
     return [
         ("consensus", "consensus", "probability"),
         *(

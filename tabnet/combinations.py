@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from tabnet.explain import consensus
 from tabnet.masks import normalise
+from tabnet.votes import votes
 from tabnet.weights import Fitted
 
 Floats = NDArray[np.float32]
@@ -28,7 +29,7 @@ def trimmed_mean(aggregate: Floats) -> Floats:
 
 def vote(aggregate: Floats) -> Floats:
     """The mean over seeds of the cells that more than half of the seeds select, 0 elsewhere."""
-    elected = (aggregate > 0).mean(axis=0) > 0.5
+    elected = votes(aggregate) > len(aggregate) / 2
     return normalise(np.where(elected, aggregate.mean(axis=0), 0).astype(np.float32))[0]
 
 

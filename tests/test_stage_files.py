@@ -142,7 +142,7 @@ FAULTS: list[tuple[str, str, Callable[[Path], None], str]] = [
     ("explain", TEST, renamed, "must have one column 'V03'"),
     ("explain", TEST, column("V03", lambda v: v.astype(float)), "column 'V03' must be float"),
     ("explain", TEST, column("V03", holed), NAN),
-    ("evaluate", PREDICTIONS, seeds_elsewhere, "a seed must be a whole number, however: '1/../"),
+    ("evaluate", PREDICTIONS, seeds_elsewhere, "its seed must be a whole number, however: '1/../"),
     ("evaluate", PREDICTIONS, diverged('{"3": 1e999}'), EPOCHS),
     ("evaluate", PREDICTIONS, diverged('{"3": ' + "[" * 10**5), EPOCHS),
     ("trust", MODEL, truncated, SAFETENSORS),

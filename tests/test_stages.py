@@ -174,6 +174,25 @@ def test_a_buffer_holds_a_row_group_or_all_rows() -> None:
     assert stage("check").returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("value", "line"),
+    [
+        ({"buffer_rows": 4000}, "buffer_rows must be at least 5000, the rows of a row group"),
+        ({"device": "mps"}, "device must be "),
+    ],
+)
+def test_a_mistake_that_check_finds_in_an_override_is_named_there(
+    value: dict[str, object], line: str
+) -> None:
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    params["overrides"]["syn4"]["train"] = value
+    YAML().dump(params, Path("params.yaml"))
+    done = stage("check")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"params.yaml: overrides.syn4.train.{line}")
+    assert done.stderr.count("\n") == 1
+
+
 def alive(process: int) -> bool:
     try:
         state = Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0]

@@ -13,10 +13,14 @@ import pyarrow.compute as pc
 
 from tabnet import tables
 from tabnet.errors import InputError
-from tabnet.explanation_files import AGGREGATE_OF_SEED, PREDICTIONS, PROBABILITY_OF_SEED
+from tabnet.explanation_files import (
+    AGGREGATE_OF_SEED,
+    PREDICTIONS,
+    PROBABILITY_OF_SEED,
+    seed_number,
+)
 from tabnet.labelled import NEGATIVE, POSITIVE
-from tabnet.params import MAX_SEED
-from tabnet.plain_yaml import join, show
+from tabnet.plain_yaml import join
 
 BATCH = 65536  # rows read at a time
 ROUNDING = 1e-3  # of shares that others have computed
@@ -208,18 +212,14 @@ def _matrix(table: pa.Table | pa.RecordBatch, columns: Sequence[str]) -> Floats:
 def _shown(path: Path) -> int | None:
     """The seed whose masks are shown, if the file says so."""
     seed = (tables.columns(path).metadata or {}).get(b"seed")
-    return None if seed is None else _number(path, seed.decode(errors="replace"))
+    return None if seed is None else seed_number(path, seed.decode(errors="replace"))
 
 
 def _seeds(folder: Path) -> tuple[int, ...]:
     paths = folder.glob(f"{AGGREGATE_OF_SEED}*.parquet")
-    return tuple(sorted(_number(path, path.stem.removeprefix(AGGREGATE_OF_SEED)) for path in paths))
-
-
-def _number(path: Path, seed: str) -> int:
-    if not (seed.isascii() and seed.isdigit() and len(seed) <= len(str(MAX_SEED))):
-        raise InputError(f"{path}: its seed must be a whole number, however: {show(seed)}")
-    return int(seed)
+    return tuple(
+        sorted(seed_number(path, path.stem.removeprefix(AGGREGATE_OF_SEED)) for path in paths)
+    )
 
 
 def _predictions(path: Path) -> Predictions | None:
